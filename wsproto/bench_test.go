@@ -7,7 +7,7 @@ import (
 )
 
 func BenchmarkDecoder(b *testing.B) {
-	for _, op := range []Opcode{Binary, Text} {
+	for _, op := range []Opcode{OpBinary, OpText} {
 		for _, n := range []int{0, 125, 1024, 16384, 65536} {
 			b.Run(op.String()+"/"+strconv.Itoa(n), func(b *testing.B) {
 				p := AppendMaskedFrame(nil, op, []byte(strings.Repeat("x", n)), [4]byte{})

@@ -97,22 +97,22 @@ func ParseClose(payload []byte) (code Code, reason []byte, err *CloseError) {
 // AppendClose appends a server's close frame. Code 0 or CodeNoStatus makes the
 // empty one. A reason longer than [MaxReason] is cut at a character boundary.
 // The code is written as given, [Code.Sendable] or not.
-func AppendClose[T string | []byte](dst []byte, code Code, reason T) []byte {
+func AppendClose(dst []byte, code Code, reason []byte) []byte {
 	if code == 0 || code == CodeNoStatus {
-		return AppendHeader(dst, Close, true, false, 0)
+		return AppendHeader(dst, OpClose, true, false, 0)
 	}
 	reason = cutReason(reason)
-	dst = AppendHeader(dst, Close, true, false, int64(2+len(reason)))
+	dst = AppendHeader(dst, OpClose, true, false, int64(2+len(reason)))
 	return append(binary.BigEndian.AppendUint16(dst, uint16(code)), reason...)
 }
 
 // AppendMaskedClose is [AppendClose] for a client.
-func AppendMaskedClose[T string | []byte](dst []byte, code Code, reason T, mask [4]byte) []byte {
+func AppendMaskedClose(dst []byte, code Code, reason []byte, mask [4]byte) []byte {
 	if code == 0 || code == CodeNoStatus {
-		return AppendMaskedHeader(dst, Close, true, false, 0, mask)
+		return AppendMaskedHeader(dst, OpClose, true, false, 0, mask)
 	}
 	reason = cutReason(reason)
-	dst = AppendMaskedHeader(dst, Close, true, false, int64(2+len(reason)), mask)
+	dst = AppendMaskedHeader(dst, OpClose, true, false, int64(2+len(reason)), mask)
 	at := len(dst)
 	dst = append(binary.BigEndian.AppendUint16(dst, uint16(code)), reason...)
 	Mask(dst[at:], mask, 0)
@@ -121,7 +121,7 @@ func AppendMaskedClose[T string | []byte](dst []byte, code Code, reason T, mask 
 
 // cutReason cuts at most three bytes more than needed: the start of a
 // character that does not fit.
-func cutReason[T string | []byte](reason T) T {
+func cutReason(reason []byte) []byte {
 	if len(reason) <= MaxReason {
 		return reason
 	}

@@ -72,19 +72,16 @@ func TestAppendClose(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			want := append([]byte{0x88, byte(len(tt.want))}, tt.want...)
-			if got := AppendClose(nil, tt.code, tt.reason); !bytes.Equal(got, want) {
+			if got := AppendClose(nil, tt.code, []byte(tt.reason)); !bytes.Equal(got, want) {
 				t.Errorf("AppendClose = % x, want % x", got, want)
 			}
-			if got := AppendClose(nil, tt.code, []byte(tt.reason)); !bytes.Equal(got, want) {
-				t.Errorf("AppendClose of bytes = % x, want % x", got, want)
-			}
-			got, code := decode(t, &Limits{}, AppendMaskedClose(nil, tt.code, tt.reason, testMask))
-			if code != 0 || len(got) != 1 || got[0] != (event{Close, true, false, tt.want}) {
+			got, code := decode(t, &Limits{}, AppendMaskedClose(nil, tt.code, []byte(tt.reason), testMask))
+			if code != 0 || len(got) != 1 || got[0] != (event{OpClose, true, false, tt.want}) {
 				t.Errorf("AppendMaskedClose reads as %v code %d", got, code)
 			}
 		})
 	}
-	if got, want := AppendMaskedClose(nil, CodeNormal, "", testMask), unhex(t, "88 82 37 FA 21 3D 34 12"); !bytes.Equal(got, want) {
+	if got, want := AppendMaskedClose(nil, CodeNormal, nil, testMask), unhex(t, "88 82 37 FA 21 3D 34 12"); !bytes.Equal(got, want) {
 		t.Errorf("spec example: % x, want % x", got, want)
 	}
 }

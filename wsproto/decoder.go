@@ -235,7 +235,7 @@ func (d *Decoder) fits(b0 byte, size int64, lim *Limits) *CloseError {
 	switch op := Opcode(b0 & 0x0F); {
 	case op.Control():
 		return nil
-	case op == Continuation:
+	case op == OpContinuation:
 		before, rsv1 = d.total, d.flags&compressed != 0
 	}
 	if limit := lim.maxMessage(rsv1); size > limit-before {
@@ -255,10 +255,10 @@ func (d *Decoder) enter(b0 byte, size int64, lim *Limits) *CloseError {
 	if op.Control() {
 		return nil
 	}
-	if op != Continuation {
+	if op != OpContinuation {
 		d.flags &^= isText | compressed
 		d.total, d.frames, d.text = 0, 0, utf8State{}
-		if op == Text {
+		if op == OpText {
 			d.flags |= isText
 		}
 		if b0&bitRSV1 != 0 {
@@ -290,12 +290,12 @@ func (d *Decoder) Fragments() int { return int(d.frames) }
 // have announced so far; it stays until the next message begins.
 func (d *Decoder) Announced() int64 { return d.total }
 
-// Message returns the opcode the current message began with, [Text] or
-// [Binary], for a continuation too, and whether its frames carry compressed data.
+// Message returns the opcode the current message began with, [OpText] or
+// [OpBinary], for a continuation too, and whether its frames carry compressed data.
 func (d *Decoder) Message() (op Opcode, deflated bool) {
-	op = Binary
+	op = OpBinary
 	if d.flags&isText != 0 {
-		op = Text
+		op = OpText
 	}
 	return op, d.flags&compressed != 0
 }

@@ -127,10 +127,10 @@ func TestDecoderSize(t *testing.T) {
 func TestDecoderLengths(t *testing.T) {
 	lim := &Limits{MaxMessage: 1 << 20}
 	for _, n := range []int{0, 1, 2, 3, 4, 5, 7, 8, 15, 16, 17, 125, 126, 127, 128, 65535, 65536, 65537} {
-		for _, op := range []Opcode{Text, Binary} {
+		for _, op := range []Opcode{OpText, OpBinary} {
 			data := strings.Repeat("kzfast-", n/7+1)[:n]
-			got, code := everySplit(t, lim, join(frame(op, true, data), frame(Ping, true, "x")))
-			want := []event{{op, true, false, data}, {Ping, true, false, "x"}}
+			got, code := everySplit(t, lim, join(frame(op, true, data), frame(OpPing, true, "x")))
+			want := []event{{op, true, false, data}, {OpPing, true, false, "x"}}
 			if code != 0 || fmt.Sprint(got) != fmt.Sprint(want) || got[0].data != data {
 				t.Errorf("%v of %d bytes: got %v code %d, want %v", op, n, got, code, want)
 			}
@@ -152,73 +152,73 @@ func TestDecoderFrames(t *testing.T) {
 	}
 	tests := []test{
 		{"nothing", nil, nil, 0},
-		{"spec example", header("81 85 37 FA 21 3D 7F 9F 4D 51 58"), []event{{Text, true, false, "Hello"}}, 0},
-		{"empty text", frame(Text, true, ""), []event{{Text, true, false, ""}}, 0},
-		{"empty binary", frame(Binary, true, ""), []event{{Binary, true, false, ""}}, 0},
-		{"ping without payload", frame(Ping, true, ""), []event{{Ping, true, false, ""}}, 0},
-		{"ping with payload", frame(Ping, true, "\x00\xff\xfe\xfd"), []event{{Ping, true, false, "\x00\xff\xfe\xfd"}}, 0},
-		{"ping of 125", frame(Ping, true, big), []event{{Ping, true, false, big}}, 0},
-		{"ping of 126", frame(Ping, true, big+"*"), nil, CodeProtocolError},
-		{"pong of 126", frame(Pong, true, big+"*"), nil, CodeProtocolError},
-		{"close of 126", frame(Close, true, big+"*"), nil, CodeProtocolError},
+		{"spec example", header("81 85 37 FA 21 3D 7F 9F 4D 51 58"), []event{{OpText, true, false, "Hello"}}, 0},
+		{"empty text", frame(OpText, true, ""), []event{{OpText, true, false, ""}}, 0},
+		{"empty binary", frame(OpBinary, true, ""), []event{{OpBinary, true, false, ""}}, 0},
+		{"ping without payload", frame(OpPing, true, ""), []event{{OpPing, true, false, ""}}, 0},
+		{"ping with payload", frame(OpPing, true, "\x00\xff\xfe\xfd"), []event{{OpPing, true, false, "\x00\xff\xfe\xfd"}}, 0},
+		{"ping of 125", frame(OpPing, true, big), []event{{OpPing, true, false, big}}, 0},
+		{"ping of 126", frame(OpPing, true, big+"*"), nil, CodeProtocolError},
+		{"pong of 126", frame(OpPong, true, big+"*"), nil, CodeProtocolError},
+		{"close of 126", frame(OpClose, true, big+"*"), nil, CodeProtocolError},
 		{"ping in 126 form with 1 byte", header("89 FE 00 01 00 00 00 00 41"), nil, CodeProtocolError},
 		{"ping in 127 form", header("89 FF 00 00 00 00 00 00 00 01 00 00 00 00 41"), nil, CodeProtocolError},
-		{"unsolicited pong", frame(Pong, true, "x"), []event{{Pong, true, false, "x"}}, 0},
-		{"close is yielded", frame(Close, true, "\x03\xe8"), []event{{Close, true, false, "\x03\xe8"}}, 0},
+		{"unsolicited pong", frame(OpPong, true, "x"), []event{{OpPong, true, false, "x"}}, 0},
+		{"close is yielded", frame(OpClose, true, "\x03\xe8"), []event{{OpClose, true, false, "\x03\xe8"}}, 0},
 		{"unmasked", header("81 01 41"), nil, CodeProtocolError},
 		{"unmasked empty", header("81 00"), nil, CodeProtocolError},
-		{"good then bad", join(frame(Text, true, "ok"), header("81 00")), []event{{Text, true, false, "ok"}}, CodeProtocolError},
-		{"ping not final", frame(Ping, false, ""), nil, CodeProtocolError},
-		{"pong not final", frame(Pong, false, ""), nil, CodeProtocolError},
-		{"close not final", frame(Close, false, ""), nil, CodeProtocolError},
-		{"two fragments", join(frame(Text, false, "fragment1"), frame(Continuation, true, "fragment2")),
-			[]event{{Text, false, false, "fragment1"}, {Continuation, true, false, "fragment2"}}, 0},
+		{"good then bad", join(frame(OpText, true, "ok"), header("81 00")), []event{{OpText, true, false, "ok"}}, CodeProtocolError},
+		{"ping not final", frame(OpPing, false, ""), nil, CodeProtocolError},
+		{"pong not final", frame(OpPong, false, ""), nil, CodeProtocolError},
+		{"close not final", frame(OpClose, false, ""), nil, CodeProtocolError},
+		{"two fragments", join(frame(OpText, false, "fragment1"), frame(OpContinuation, true, "fragment2")),
+			[]event{{OpText, false, false, "fragment1"}, {OpContinuation, true, false, "fragment2"}}, 0},
 		{"spec fragments", join(header("01 89 37 FA 21 3D"), xor("fragment1"), header("80 89 37 FA 21 3D"), xor("fragment2")),
-			[]event{{Text, false, false, "fragment1"}, {Continuation, true, false, "fragment2"}}, 0},
-		{"empty fragments", join(frame(Text, false, ""), frame(Continuation, false, ""), frame(Continuation, true, "")),
-			[]event{{Text, false, false, ""}, {Continuation, false, false, ""}, {Continuation, true, false, ""}}, 0},
-		{"ping between fragments", join(frame(Binary, false, "a"), frame(Ping, true, "p"), frame(Continuation, true, "b")),
-			[]event{{Binary, false, false, "a"}, {Ping, true, false, "p"}, {Continuation, true, false, "b"}}, 0},
-		{"ping with invalid UTF-8 inside text", join(frame(Text, false, "\xce"), frame(Ping, true, "\xff"), frame(Continuation, true, "\xba")),
-			[]event{{Text, false, false, "\xce"}, {Ping, true, false, "\xff"}, {Continuation, true, false, "\xba"}}, 0},
-		{"continuation first, final", frame(Continuation, true, "x"), nil, CodeProtocolError},
-		{"continuation first, not final", frame(Continuation, false, "x"), nil, CodeProtocolError},
-		{"continuation after a finished message", join(frame(Text, true, "a"), frame(Continuation, true, "b")),
-			[]event{{Text, true, false, "a"}}, CodeProtocolError},
-		{"continuation after finished fragments", join(frame(Text, false, "a"), frame(Continuation, true, "b"), frame(Continuation, true, "c")),
-			[]event{{Text, false, false, "a"}, {Continuation, true, false, "b"}}, CodeProtocolError},
-		{"text inside a message", join(frame(Text, false, "a"), frame(Text, true, "b")),
-			[]event{{Text, false, false, "a"}}, CodeProtocolError},
-		{"binary inside a message", join(frame(Text, false, "a"), frame(Binary, false, "b")),
-			[]event{{Text, false, false, "a"}}, CodeProtocolError},
-		{"invalid UTF-8 in binary", frame(Binary, true, "\xff\xfe"), []event{{Binary, true, false, "\xff\xfe"}}, 0},
-		{"binary after half-open text state", join(frame(Text, true, "ä"), frame(Binary, true, "\xff")),
-			[]event{{Text, true, false, "ä"}, {Binary, true, false, "\xff"}}, 0},
-		{"126 form for 1 byte", header("82 FE 00 01 00 00 00 00 41"), []event{{Binary, true, false, "A"}}, 0},
-		{"127 form for 1 byte", header("82 FF 00 00 00 00 00 00 00 01 00 00 00 00 41"), []event{{Binary, true, false, "A"}}, 0},
-		{"126 form for nothing", header("82 FE 00 00 00 00 00 00"), []event{{Binary, true, false, ""}}, 0},
+			[]event{{OpText, false, false, "fragment1"}, {OpContinuation, true, false, "fragment2"}}, 0},
+		{"empty fragments", join(frame(OpText, false, ""), frame(OpContinuation, false, ""), frame(OpContinuation, true, "")),
+			[]event{{OpText, false, false, ""}, {OpContinuation, false, false, ""}, {OpContinuation, true, false, ""}}, 0},
+		{"ping between fragments", join(frame(OpBinary, false, "a"), frame(OpPing, true, "p"), frame(OpContinuation, true, "b")),
+			[]event{{OpBinary, false, false, "a"}, {OpPing, true, false, "p"}, {OpContinuation, true, false, "b"}}, 0},
+		{"ping with invalid UTF-8 inside text", join(frame(OpText, false, "\xce"), frame(OpPing, true, "\xff"), frame(OpContinuation, true, "\xba")),
+			[]event{{OpText, false, false, "\xce"}, {OpPing, true, false, "\xff"}, {OpContinuation, true, false, "\xba"}}, 0},
+		{"continuation first, final", frame(OpContinuation, true, "x"), nil, CodeProtocolError},
+		{"continuation first, not final", frame(OpContinuation, false, "x"), nil, CodeProtocolError},
+		{"continuation after a finished message", join(frame(OpText, true, "a"), frame(OpContinuation, true, "b")),
+			[]event{{OpText, true, false, "a"}}, CodeProtocolError},
+		{"continuation after finished fragments", join(frame(OpText, false, "a"), frame(OpContinuation, true, "b"), frame(OpContinuation, true, "c")),
+			[]event{{OpText, false, false, "a"}, {OpContinuation, true, false, "b"}}, CodeProtocolError},
+		{"text inside a message", join(frame(OpText, false, "a"), frame(OpText, true, "b")),
+			[]event{{OpText, false, false, "a"}}, CodeProtocolError},
+		{"binary inside a message", join(frame(OpText, false, "a"), frame(OpBinary, false, "b")),
+			[]event{{OpText, false, false, "a"}}, CodeProtocolError},
+		{"invalid UTF-8 in binary", frame(OpBinary, true, "\xff\xfe"), []event{{OpBinary, true, false, "\xff\xfe"}}, 0},
+		{"binary after half-open text state", join(frame(OpText, true, "ä"), frame(OpBinary, true, "\xff")),
+			[]event{{OpText, true, false, "ä"}, {OpBinary, true, false, "\xff"}}, 0},
+		{"126 form for 1 byte", header("82 FE 00 01 00 00 00 00 41"), []event{{OpBinary, true, false, "A"}}, 0},
+		{"127 form for 1 byte", header("82 FF 00 00 00 00 00 00 00 01 00 00 00 00 41"), []event{{OpBinary, true, false, "A"}}, 0},
+		{"126 form for nothing", header("82 FE 00 00 00 00 00 00"), []event{{OpBinary, true, false, ""}}, 0},
 		{"top bit of the length", header("82 FF 80 00 00 00 00 00 00 00 00 00 00 00"), nil, CodeProtocolError},
 		{"length of all ones", header("82 FF FF FF FF FF FF FF FF FF 00 00 00 00"), nil, CodeProtocolError},
 		{"length 2^63-1", header("82 FF 7F FF FF FF FF FF FF FF 00 00 00 00"), nil, CodeTooBig},
 		{"length 2^40", header("82 FF 00 00 01 00 00 00 00 00 00 00 00 00"), nil, CodeTooBig},
 		{"length 2^40 before its mask", header("82 FF 00 00 01 00 00 00 00 00"), nil, CodeTooBig},
-		{"zero mask", header("81 82 00 00 00 00 68 69"), []event{{Text, true, false, "hi"}}, 0},
+		{"zero mask", header("81 82 00 00 00 00 68 69"), []event{{OpText, true, false, "hi"}}, 0},
 		{"truncated header", header("81 FE 00"), nil, 0},
 		{"truncated payload", header("81 85 37 FA 21 3D 7F"), nil, 0},
 		{"bad second byte is enough", header("89 7E"), nil, CodeProtocolError},
 	}
 	for _, bits := range []byte{0x10, 0x20, 0x40, 0x50, 0x70} {
-		for _, op := range []Opcode{Text, Binary, Ping, Pong, Close} {
+		for _, op := range []Opcode{OpText, OpBinary, OpPing, OpPong, OpClose} {
 			tests = append(tests, test{fmt.Sprintf("rsv %02x on %v", bits, op),
-				join(frame(Text, true, "a"), rsv(bits, frame(op, true, "")), frame(Ping, true, "")),
-				[]event{{Text, true, false, "a"}}, CodeProtocolError})
+				join(frame(OpText, true, "a"), rsv(bits, frame(op, true, "")), frame(OpPing, true, "")),
+				[]event{{OpText, true, false, "a"}}, CodeProtocolError})
 		}
 	}
 	for _, op := range []Opcode{3, 4, 5, 6, 7, 11, 12, 13, 14, 15} {
 		for _, data := range []string{"", "x"} {
 			tests = append(tests, test{fmt.Sprintf("%v with %q", op, data),
-				join(frame(Text, true, "a"), frame(op, true, data), frame(Ping, true, "")),
-				[]event{{Text, true, false, "a"}}, CodeProtocolError})
+				join(frame(OpText, true, "a"), frame(op, true, data), frame(OpPing, true, "")),
+				[]event{{OpText, true, false, "a"}}, CodeProtocolError})
 		}
 	}
 	for _, tt := range tests {
@@ -239,14 +239,14 @@ func xor(s string) []byte {
 
 func TestDecoderClientRole(t *testing.T) {
 	lim := &Limits{Client: true}
-	in := join(AppendFrame(nil, Text, []byte("hello")), AppendHeader(nil, Binary, false, false, 0), AppendFrame(nil, Ping, nil),
-		AppendHeader(nil, Continuation, true, false, 1), []byte{0xFF})
+	in := join(AppendFrame(nil, OpText, []byte("hello")), AppendHeader(nil, OpBinary, false, false, 0), AppendFrame(nil, OpPing, nil),
+		AppendHeader(nil, OpContinuation, true, false, 1), []byte{0xFF})
 	got, code := everySplit(t, lim, in)
-	want := []event{{Text, true, false, "hello"}, {Binary, false, false, ""}, {Ping, true, false, ""}, {Continuation, true, false, "\xff"}}
+	want := []event{{OpText, true, false, "hello"}, {OpBinary, false, false, ""}, {OpPing, true, false, ""}, {OpContinuation, true, false, "\xff"}}
 	if code != 0 || fmt.Sprint(got) != fmt.Sprint(want) {
 		t.Errorf("got %v code %d, want %v", got, code, want)
 	}
-	if _, code := everySplit(t, lim, frame(Text, true, "masked")); code != CodeProtocolError {
+	if _, code := everySplit(t, lim, frame(OpText, true, "masked")); code != CodeProtocolError {
 		t.Errorf("masked server frame: code %d, want 1002", code)
 	}
 }
@@ -260,16 +260,16 @@ func TestDecoderRSV1(t *testing.T) {
 		want int // frames yielded
 		code Code
 	}{
-		{"on text, bytes not checked", rsv1(frame(Text, true, "\xff\xff")), 1, 0},
-		{"on the first fragment", join(rsv1(frame(Text, false, "\xff")), frame(Continuation, true, "\xff")), 2, 0},
-		{"plain text is still checked", join(rsv1(frame(Text, true, "\xff")), frame(Text, true, "\xff")), 1, CodeInvalidPayload},
-		{"on a continuation", join(rsv1(frame(Text, false, "")), rsv1(frame(Continuation, true, ""))), 1, CodeProtocolError},
-		{"on a ping", rsv1(frame(Ping, true, "")), 0, CodeProtocolError},
-		{"with RSV2", func() []byte { b := rsv1(frame(Text, true, "")); b[0] |= 0x20; return b }(), 0, CodeProtocolError},
-		{"slack for stored blocks", rsv1(frame(Binary, true, strings.Repeat("x", 1064))), 1, 0},
-		{"limit", rsv1(frame(Binary, true, strings.Repeat("x", 1065))), 0, CodeTooBig},
-		{"limit over fragments", join(rsv1(frame(Binary, false, strings.Repeat("x", 1064))), frame(Continuation, true, "x")), 1, CodeTooBig},
-		{"no slack uncompressed", frame(Binary, true, strings.Repeat("x", 1001)), 0, CodeTooBig},
+		{"on text, bytes not checked", rsv1(frame(OpText, true, "\xff\xff")), 1, 0},
+		{"on the first fragment", join(rsv1(frame(OpText, false, "\xff")), frame(OpContinuation, true, "\xff")), 2, 0},
+		{"plain text is still checked", join(rsv1(frame(OpText, true, "\xff")), frame(OpText, true, "\xff")), 1, CodeInvalidPayload},
+		{"on a continuation", join(rsv1(frame(OpText, false, "")), rsv1(frame(OpContinuation, true, ""))), 1, CodeProtocolError},
+		{"on a ping", rsv1(frame(OpPing, true, "")), 0, CodeProtocolError},
+		{"with RSV2", func() []byte { b := rsv1(frame(OpText, true, "")); b[0] |= 0x20; return b }(), 0, CodeProtocolError},
+		{"slack for stored blocks", rsv1(frame(OpBinary, true, strings.Repeat("x", 1064))), 1, 0},
+		{"limit", rsv1(frame(OpBinary, true, strings.Repeat("x", 1065))), 0, CodeTooBig},
+		{"limit over fragments", join(rsv1(frame(OpBinary, false, strings.Repeat("x", 1064))), frame(OpContinuation, true, "x")), 1, CodeTooBig},
+		{"no slack uncompressed", frame(OpBinary, true, strings.Repeat("x", 1001)), 0, CodeTooBig},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -290,18 +290,18 @@ func TestDecoderMaxMessage(t *testing.T) {
 		want int
 		code Code
 	}{
-		{"at the limit", Limits{MaxMessage: 10}, frame(Text, true, text(10)), 1, 0},
-		{"over the limit", Limits{MaxMessage: 10}, frame(Text, true, text(11)), 0, CodeTooBig},
-		{"decided from the header", Limits{MaxMessage: 10}, frame(Text, true, text(11))[:2], 0, CodeTooBig},
-		{"fragments at the limit", Limits{MaxMessage: 10}, join(frame(Text, false, text(5)), frame(Continuation, true, text(5))), 2, 0},
-		{"fragments over it", Limits{MaxMessage: 10}, join(frame(Text, false, text(5)), frame(Continuation, false, text(5)), frame(Continuation, true, "x")), 2, CodeTooBig},
-		{"empty fragments do not add", Limits{MaxMessage: 1}, join(frame(Text, false, "x"), frame(Continuation, false, ""), frame(Continuation, true, "")), 3, 0},
-		{"messages do not add up", Limits{MaxMessage: 5}, join(frame(Text, true, text(5)), frame(Text, true, text(5))), 2, 0},
-		{"control frames do not count", Limits{MaxMessage: 5}, join(frame(Text, false, text(5)), frame(Ping, true, text(125)), frame(Continuation, true, "")), 3, 0},
-		{"default passes", Limits{}, frame(Text, true, text(131072)), 1, 0},
-		{"default fails", Limits{}, frame(Text, true, text(131073)), 0, CodeTooBig},
-		{"no limit", Limits{MaxMessage: -1}, frame(Text, true, text(131073)), 1, 0},
-		{"no limit, sum overflows", Limits{MaxMessage: -1}, join(frame(Binary, false, "x"), unhex(t, "80 FF 7F FF FF FF FF FF FF FF 00 00 00 00")), 1, CodeTooBig},
+		{"at the limit", Limits{MaxMessage: 10}, frame(OpText, true, text(10)), 1, 0},
+		{"over the limit", Limits{MaxMessage: 10}, frame(OpText, true, text(11)), 0, CodeTooBig},
+		{"decided from the header", Limits{MaxMessage: 10}, frame(OpText, true, text(11))[:2], 0, CodeTooBig},
+		{"fragments at the limit", Limits{MaxMessage: 10}, join(frame(OpText, false, text(5)), frame(OpContinuation, true, text(5))), 2, 0},
+		{"fragments over it", Limits{MaxMessage: 10}, join(frame(OpText, false, text(5)), frame(OpContinuation, false, text(5)), frame(OpContinuation, true, "x")), 2, CodeTooBig},
+		{"empty fragments do not add", Limits{MaxMessage: 1}, join(frame(OpText, false, "x"), frame(OpContinuation, false, ""), frame(OpContinuation, true, "")), 3, 0},
+		{"messages do not add up", Limits{MaxMessage: 5}, join(frame(OpText, true, text(5)), frame(OpText, true, text(5))), 2, 0},
+		{"control frames do not count", Limits{MaxMessage: 5}, join(frame(OpText, false, text(5)), frame(OpPing, true, text(125)), frame(OpContinuation, true, "")), 3, 0},
+		{"default passes", Limits{}, frame(OpText, true, text(131072)), 1, 0},
+		{"default fails", Limits{}, frame(OpText, true, text(131073)), 0, CodeTooBig},
+		{"no limit", Limits{MaxMessage: -1}, frame(OpText, true, text(131073)), 1, 0},
+		{"no limit, sum overflows", Limits{MaxMessage: -1}, join(frame(OpBinary, false, "x"), unhex(t, "80 FF 7F FF FF FF FF FF FF FF 00 00 00 00")), 1, CodeTooBig},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -325,21 +325,21 @@ func TestDecoderCounters(t *testing.T) {
 	if !d.Idle() {
 		t.Error("zero value is not idle")
 	}
-	next(frame(Text, false, "abc"))
-	next(frame(Ping, true, "p"))
-	next(frame(Continuation, false, "de"))
+	next(frame(OpText, false, "abc"))
+	next(frame(OpPing, true, "p"))
+	next(frame(OpContinuation, false, "de"))
 	if d.Fragments() != 2 || d.Announced() != 5 || d.Idle() {
 		t.Errorf("Fragments %d, Announced %d, Idle %v; want 2, 5, false", d.Fragments(), d.Announced(), d.Idle())
 	}
-	if op, deflated := d.Message(); op != Text || deflated {
+	if op, deflated := d.Message(); op != OpText || deflated {
 		t.Errorf("Message = %v, %v", op, deflated)
 	}
-	next(frame(Continuation, true, ""))
+	next(frame(OpContinuation, true, ""))
 	if !d.Idle() {
 		t.Error("not idle after the message")
 	}
-	next(frame(Binary, true, ""))
-	if op, _ := d.Message(); op != Binary || d.Fragments() != 1 || d.Announced() != 0 {
+	next(frame(OpBinary, true, ""))
+	if op, _ := d.Message(); op != OpBinary || d.Fragments() != 1 || d.Announced() != 0 {
 		t.Errorf("second message: %v, %d frames, %d bytes", op, d.Fragments(), d.Announced())
 	}
 	if n, ok, err := d.Next([]byte{0x81}, &Limits{}, &f); n != 1 || ok || err != nil || d.Idle() {
@@ -349,8 +349,8 @@ func TestDecoderCounters(t *testing.T) {
 
 func TestDecoderAllocations(t *testing.T) {
 	lim := &Limits{}
-	in := join(frame(Text, true, strings.Repeat("grüße ", 20)), frame(Ping, true, "p"), frame(Binary, false, strings.Repeat("x", 1000)),
-		frame(Continuation, true, "y"))
+	in := join(frame(OpText, true, strings.Repeat("grüße ", 20)), frame(OpPing, true, "p"), frame(OpBinary, false, strings.Repeat("x", 1000)),
+		frame(OpContinuation, true, "y"))
 	p := make([]byte, len(in))
 	var d Decoder
 	var f Frame

@@ -15,19 +15,19 @@ func TestAppendHeader(t *testing.T) {
 		n         int64
 		want      string
 	}{
-		{Text, true, false, 0, "81 00"},
-		{Text, true, false, 5, "81 05"},
-		{Text, false, false, 9, "01 09"},
-		{Continuation, true, false, 9, "80 09"},
-		{Text, true, true, 1, "C1 01"},
-		{Binary, true, false, 125, "82 7D"},
-		{Binary, true, false, 126, "82 7E 00 7E"},
-		{Binary, true, false, 127, "82 7E 00 7F"},
-		{Binary, true, false, 65535, "82 7E FF FF"},
-		{Binary, true, false, 65536, "82 7F 00 00 00 00 00 01 00 00"},
-		{Binary, true, false, 1<<63 - 1, "82 7F 7F FF FF FF FF FF FF FF"},
-		{Ping, true, false, 0, "89 00"},
-		{Pong, true, false, 4, "8A 04"},
+		{OpText, true, false, 0, "81 00"},
+		{OpText, true, false, 5, "81 05"},
+		{OpText, false, false, 9, "01 09"},
+		{OpContinuation, true, false, 9, "80 09"},
+		{OpText, true, true, 1, "C1 01"},
+		{OpBinary, true, false, 125, "82 7D"},
+		{OpBinary, true, false, 126, "82 7E 00 7E"},
+		{OpBinary, true, false, 127, "82 7E 00 7F"},
+		{OpBinary, true, false, 65535, "82 7E FF FF"},
+		{OpBinary, true, false, 65536, "82 7F 00 00 00 00 00 01 00 00"},
+		{OpBinary, true, false, 1<<63 - 1, "82 7F 7F FF FF FF FF FF FF FF"},
+		{OpPing, true, false, 0, "89 00"},
+		{OpPong, true, false, 4, "8A 04"},
 	}
 	for _, tt := range tests {
 		t.Run(fmt.Sprintf("%v %d", tt.op, tt.n), func(t *testing.T) {
@@ -56,11 +56,11 @@ func TestAppendHeader(t *testing.T) {
 }
 
 func TestAppendFrames(t *testing.T) {
-	if got, want := AppendFrame(nil, Text, []byte("Hello")), unhex(t, "81 05 48 65 6C 6C 6F"); !bytes.Equal(got, want) {
+	if got, want := AppendFrame(nil, OpText, []byte("Hello")), unhex(t, "81 05 48 65 6C 6C 6F"); !bytes.Equal(got, want) {
 		t.Errorf("AppendFrame = % x, want % x", got, want)
 	}
 	payload := []byte("Hello")
-	got, want := AppendMaskedFrame(nil, Text, payload, testMask), unhex(t, "81 85 37 FA 21 3D 7F 9F 4D 51 58")
+	got, want := AppendMaskedFrame(nil, OpText, payload, testMask), unhex(t, "81 85 37 FA 21 3D 7F 9F 4D 51 58")
 	if !bytes.Equal(got, want) || string(payload) != "Hello" {
 		t.Errorf("AppendMaskedFrame = % x, want % x; payload now %q", got, want, payload)
 	}

@@ -11,12 +11,12 @@ type Opcode byte
 
 // The opcodes of RFC 6455 §11.8. All others fail the connection.
 const (
-	Continuation = Opcode(ws.OpContinuation)
-	Text         = Opcode(ws.OpText)
-	Binary       = Opcode(ws.OpBinary)
-	Close        = Opcode(ws.OpClose)
-	Ping         = Opcode(ws.OpPing)
-	Pong         = Opcode(ws.OpPong)
+	OpContinuation = Opcode(ws.OpContinuation)
+	OpText         = Opcode(ws.OpText)
+	OpBinary       = Opcode(ws.OpBinary)
+	OpClose        = Opcode(ws.OpClose)
+	OpPing         = Opcode(ws.OpPing)
+	OpPong         = Opcode(ws.OpPong)
 )
 
 // Control reports whether o is a control opcode (RFC 6455 §5.5): at most
@@ -26,17 +26,17 @@ func (o Opcode) Control() bool { return o&8 != 0 }
 // String names o for logs: "text", "ping", or "opcode 3" for a reserved one.
 func (o Opcode) String() string {
 	switch o {
-	case Continuation:
+	case OpContinuation:
 		return "continuation"
-	case Text:
+	case OpText:
 		return "text"
-	case Binary:
+	case OpBinary:
 		return "binary"
-	case Close:
+	case OpClose:
 		return "close"
-	case Ping:
+	case OpPing:
 		return "ping"
-	case Pong:
+	case OpPong:
 		return "pong"
 	}
 	return "opcode " + strconv.Itoa(int(o))

@@ -72,16 +72,16 @@ func TestTextVectors(t *testing.T) {
 			if !tt.valid {
 				want = CodeInvalidPayload
 			}
-			if _, code := everySplit(t, &Limits{}, frame(Text, true, tt.in)); code != want {
+			if _, code := everySplit(t, &Limits{}, frame(OpText, true, tt.in)); code != want {
 				t.Errorf("one frame: code %d, want %d", code, want)
 			}
 			for i := 0; i <= len(tt.in); i++ {
-				in := join(frame(Text, false, tt.in[:i]), frame(Ping, true, "\xff"), frame(Continuation, true, tt.in[i:]))
+				in := join(frame(OpText, false, tt.in[:i]), frame(OpPing, true, "\xff"), frame(OpContinuation, true, tt.in[i:]))
 				if _, code := decode(t, &Limits{}, in); code != want {
 					t.Errorf("fragments cut at %d: code %d, want %d", i, code, want)
 				}
 			}
-			if _, code := decode(t, &Limits{NoUTF8: true}, frame(Text, true, tt.in)); code != 0 {
+			if _, code := decode(t, &Limits{NoUTF8: true}, frame(OpText, true, tt.in)); code != 0 {
 				t.Errorf("check off: code %d, want 0", code)
 			}
 		})
@@ -99,7 +99,7 @@ func TestTextFailsFast(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(fmt.Sprintf("%x", tt.in), func(t *testing.T) {
-			in := AppendMaskedHeader(nil, Text, false, false, 1000, testMask)
+			in := AppendMaskedHeader(nil, OpText, false, false, 1000, testMask)
 			at := len(in)
 			in = append(in, tt.in...)
 			Mask(in[at:], testMask, 0)
