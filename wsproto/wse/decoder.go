@@ -50,6 +50,7 @@ type Decoder struct {
 	lead   byte  // UTF-8 lead byte whose other half is to come, 0 = none
 	escape bool  // the escape byte was read
 	hex    byte  // first digit of a command code
+	codes  uint8 // commands seen in the unfinished command frame
 	queued uint8 // commands of a finished frame not yet yielded
 	closed bool  // CLOSE was read
 }
@@ -281,9 +282,9 @@ func (d *Decoder) command(c byte) error {
 		case d.hex != '0' || c < '0' || c > '2':
 			return refuse(fmt.Errorf("command %q", []byte{d.hex, c}))
 		case c == '1':
-			d.need |= queuedReconnect
+			d.codes |= queuedReconnect
 		case c == '2':
-			d.need |= queuedClose
+			d.codes |= queuedClose
 		}
 		return nil
 	}
@@ -291,7 +292,7 @@ func (d *Decoder) command(c byte) error {
 		d.hex, d.state = c, inCode
 		return nil
 	}
-	d.queued, d.state = uint8(d.need), atType
+	d.queued, d.codes, d.state = d.codes, 0, atType
 	if d.queued&queuedReconnect != 0 {
 		d.state = atEnd
 	}
