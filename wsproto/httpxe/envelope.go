@@ -52,7 +52,9 @@ func (e *Envelope) Parse(body, target []byte, minor int) (n int, err error) {
 	return n, nil
 }
 
-func bad(err error) error { return &StatusError{Status: 400, Err: err} }
+func bad(err error) error {
+	return &StatusError{Status: 400, Reason: Reason(400), Close: true, Err: err}
+}
 
 // Inherits reports whether a header of the outer request is part of the inner
 // one as well: all but those that describe the envelope itself.

@@ -66,7 +66,7 @@ func parseField(l []byte) (Field, error) {
 	if !visible(l[i+1:]) {
 		return Field{}, fmt.Errorf("control byte in header %.40q", l[:i])
 	}
-	return Field{l[:i], bytes.Trim(l[i+1:], " \t")}, nil
+	return Field{Name: l[:i], Value: bytes.Trim(l[i+1:], " \t")}, nil
 }
 
 func visible(b []byte) bool {

@@ -2,10 +2,6 @@ package httpxe
 
 import "strconv"
 
-// A Field is one header line. Value is written as it is, except that control
-// bytes become spaces: no value can end its line.
-type Field struct{ Name, Value []byte }
-
 // Length says where a response carries its Content-Length (protocol.md §1.4).
 type Length uint8
 
@@ -20,7 +16,8 @@ const (
 
 // A Response is one HTTP response before it is rendered.
 //
-// The zero value is not valid: Status must be set. All slices belong to the
+// The zero value is not valid: Status must be set. Values are written as they
+// are, except that control bytes become spaces: no value can end its line. All slices belong to the
 // caller and must live until Append returns. A Response may be reused after
 // [Response.Reset], which keeps its memory, so that rendering allocates
 // nothing. It is not safe for concurrent use.
@@ -50,7 +47,7 @@ func (r *Response) Reset() {
 
 // Add appends a header line.
 func (r *Response) Add(name, value []byte) {
-	r.Fields = append(r.Fields, Field{name, value})
+	r.Fields = append(r.Fields, Field{Name: name, Value: value})
 }
 
 // Fail makes r an error response with the HTML page of protocol.md §1.3;
@@ -94,14 +91,14 @@ func (r *Response) appendPlain(dst []byte) []byte {
 	r.lines = append(r.lines[:0], r.Fields...)
 	r.addOwn()
 	if r.Length == LengthSorted {
-		r.lines = append(r.lines, Field{contentLength, r.length(len(r.Body))})
+		r.lines = append(r.lines, Field{Name: contentLength, Value: r.length(len(r.Body))})
 	}
 	sortFields(r.lines)
 	dst = appendStatus(dst, r.Status, r.Reason)
 	dst = appendLines(dst, r.lines)
 	dst = r.appendCookies(dst)
 	if r.Length == LengthLast && r.Status != 101 {
-		dst = appendLine(dst, Field{contentLength, r.length(len(r.Body))})
+		dst = appendLine(dst, Field{Name: contentLength, Value: r.length(len(r.Body))})
 	}
 	dst = append(dst, '\r', '\n')
 	return r.appendBody(dst)
@@ -127,12 +124,12 @@ func (r *Response) appendWrapped(dst []byte, via Via) []byte {
 	r.inner = append(r.inner, '\r', '\n')
 
 	r.addOwn()
-	r.lines = append(r.lines, Field{contentType, outerType})
+	r.lines = append(r.lines, Field{Name: contentType, Value: outerType})
 	if r.Status != 200 {
-		r.lines = append(r.lines, Field{cacheControl, noCache})
+		r.lines = append(r.lines, Field{Name: cacheControl, Value: noCache})
 	}
 	if r.Length != LengthNone {
-		r.lines = append(r.lines, Field{contentLength, r.length(len(r.inner) + len(r.Body))})
+		r.lines = append(r.lines, Field{Name: contentLength, Value: r.length(len(r.inner) + len(r.Body))})
 	}
 	sortFields(r.lines)
 	if r.Status == 404 {
@@ -151,16 +148,16 @@ func (r *Response) appendWrapped(dst []byte, via Via) []byte {
 
 func (r *Response) addOwn() {
 	if r.Date != nil {
-		r.lines = append(r.lines, Field{dateName, r.Date})
+		r.lines = append(r.lines, Field{Name: dateName, Value: r.Date})
 	}
 	if r.Server != nil {
-		r.lines = append(r.lines, Field{serverName, r.Server})
+		r.lines = append(r.lines, Field{Name: serverName, Value: r.Server})
 	}
 }
 
 func (r *Response) appendCookies(dst []byte) []byte {
 	for _, c := range r.Cookies {
-		dst = appendLine(dst, Field{setCookie, c})
+		dst = appendLine(dst, Field{Name: setCookie, Value: c})
 	}
 	return dst
 }

@@ -13,7 +13,7 @@ func crlf(s string) string { return strings.ReplaceAll(s, "\n", "\r\n") }
 func fields(s string) (f []Field) {
 	for _, l := range strings.Split(strings.TrimSpace(s), "\n") {
 		if name, value, ok := strings.Cut(l, ": "); ok {
-			f = append(f, Field{[]byte(name), []byte(value)})
+			f = append(f, Field{Name: []byte(name), Value: []byte(value)})
 		}
 	}
 	return f
@@ -258,7 +258,7 @@ X-WebSocket-Protocol: x
 }
 
 func TestValueCannotSplit(t *testing.T) {
-	r := Response{Status: 200, Fields: []Field{{[]byte("Location"), []byte("x\r\nSet-Cookie: a=b\x00")}}}
+	r := Response{Status: 200, Fields: []Field{{Name: []byte("Location"), Value: []byte("x\r\nSet-Cookie: a=b\x00")}}}
 	want := "HTTP/1.1 200 OK\r\nLocation: x  Set-Cookie: a=b \r\nContent-Length: 0\r\n\r\n"
 	if got := string(r.Append(nil, Plain)); got != want {
 		t.Errorf("got %q want %q", got, want)

@@ -115,12 +115,13 @@ func Refuse(r *httpxe.Response, err *httpxe.StatusError) {
 }
 
 // ErrGone refuses requests for unknown and finished sessions.
-var ErrGone = &httpxe.StatusError{Status: 404}
+var ErrGone = &httpxe.StatusError{Status: 404, Reason: httpxe.Reason(404)}
 
 // MethodError refuses an upstream or downstream request by its method; the
 // session must be reset.
 func MethodError(method []byte) *httpxe.StatusError {
-	return &httpxe.StatusError{Status: 400, Err: fmt.Errorf("method %.16q on a data URL", method)}
+	return &httpxe.StatusError{Status: 400, Reason: httpxe.Reason(400),
+		Err: fmt.Errorf("method %.16q on a data URL", method)}
 }
 
 // IdleTimeout returns what X-Idle-Timeout promises, in whole seconds, for a

@@ -83,7 +83,9 @@ var (
 	errUTF8       = refuse(errors.New("body is not one- and two-byte UTF-8"))
 )
 
-func refuse(err error) error { return &httpxe.StatusError{Status: 400, Err: err} }
+func refuse(err error) error {
+	return &httpxe.StatusError{Status: 400, Reason: httpxe.Reason(400), Err: err}
+}
 
 // Reset prepares d for a new body. It keeps the buffer.
 func (d *Decoder) Reset() { *d = Decoder{buf: d.buf[:0]} }

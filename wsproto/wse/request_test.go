@@ -249,7 +249,7 @@ func TestCheckCreate(t *testing.T) {
 			switch {
 			case tt.reason == "" && (err != nil || c.Ping != tt.ping || c.Sequenced != tt.sequenced):
 				t.Errorf("got %+v, %v", c, err)
-			case tt.reason == "-" && (se == nil || se.Status != 400 || se.Reason != ""):
+			case tt.reason == "-" && (se == nil || se.Status != 400 || se.Reason != "Bad Request"):
 				t.Errorf("got %v", err)
 			case len(tt.reason) > 1 && (se == nil || se.Status != 400 || se.Reason != tt.reason):
 				t.Errorf("got %v", err)
