@@ -111,7 +111,9 @@ func ParseURI(text string) (URI, error) {
 	if strings.Contains(s, "${") {
 		return URI{}, uriFault("U-8", "%s still holds an unexpanded ${; write the parameter without an extra $", name)
 	}
-	if i := strings.IndexFunc(s, func(r rune) bool { return r <= ' ' || r == 0x7f || r == '\\' || r == '"' || r == '<' || r == '>' || r == '^' || r == '`' || r == '{' || r == '}' || r == '|' }); i >= 0 && !strings.Contains(s, "[@") {
+	if i := strings.IndexFunc(s, func(r rune) bool {
+		return r <= ' ' || r == 0x7f || r == '\\' || r == '"' || r == '<' || r == '>' || r == '^' || r == '`' || r == '{' || r == '}' || r == '|'
+	}); i >= 0 && !strings.Contains(s, "[@") {
 		return URI{}, uriFault("U-1", "%s is not a URI: %q is not allowed in it; remove or percent-encode it", name, s[i:i+1])
 	}
 	sch, rest, ok := strings.Cut(s, "://")
