@@ -1,0 +1,236 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/kzfast/kzfast/balance"
+	"github.com/kzfast/kzfast/cluster"
+	"github.com/kzfast/kzfast/conf"
+	"github.com/kzfast/kzfast/engine"
+	"github.com/kzfast/kzfast/session"
+	"github.com/kzfast/kzfast/wsproto"
+)
+
+// Options of a gateway besides its configuration.
+type Options struct {
+	Logger  *slog.Logger // nil discards
+	Version string       // software version told to other members
+}
+
+// A Gateway is one running member, or a standalone gateway. Its methods are
+// safe for any goroutine, each of New, Start, Drain and Stop in that order.
+type Gateway struct {
+	cfg     *conf.Config
+	log     *slog.Logger
+	version string
+	ctx     context.Context // ends with Stop
+	cancel  context.CancelFunc
+
+	engine  *engine.Engine
+	workers []*session.Worker // by loop index
+	shape   session.Shape
+	table   *balance.Directory
+	cluster *cluster.Cluster // nil: standalone
+	joined  chan struct{}    // closed when cluster is set; events wait for it
+
+	sockets  []*socket
+	services []*service
+	byConf   map[*conf.Service]*service
+	routeOf  map[string]*session.Route       // by canonical accept URI
+	handlers map[*session.Route]http.Handler // of routes with HTTP
+	cookies  map[string]*balance.Affinity    // by balancer service name
+	names    nameCache
+	webs     sync.WaitGroup
+
+	advert advertiser
+	dumps  *coalescer
+}
+
+// New builds a gateway of cfg. Nothing listens yet, but names are resolved.
+func New(cfg *conf.Config, o Options) (*Gateway, error) {
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	g := &Gateway{
+		cfg: cfg, log: o.Logger, version: o.Version,
+		joined:   make(chan struct{}),
+		byConf:   make(map[*conf.Service]*service),
+		routeOf:  make(map[string]*session.Route),
+		handlers: make(map[*session.Route]http.Handler),
+		cookies:  make(map[string]*balance.Affinity),
+	}
+	g.ctx, g.cancel = context.WithCancel(context.Background())
+	g.dumps = newCoalescer(g.ctx, dumpDelay, g.reportState)
+	if err := g.build(); err != nil {
+		g.cancel()
+		return nil, err
+	}
+	return g, nil
+}
+
+func (g *Gateway) build() (err error) {
+	g.shape = session.Shape{
+		Server:      g.cfg.Gateway.ServerHeader,
+		Head:        wsproto.HeadLimits{},
+		HeadTimeout: g.cfg.Gateway.HandshakeTimeout,
+	}
+	if err = g.buildTable(); err != nil {
+		return err
+	}
+	if err = g.buildServices(); err != nil {
+		return err
+	}
+	return g.plan()
+}
+
+// Start joins the cluster, opens every listener and publishes what is
+// balanced. On an error everything opened is closed again.
+func (g *Gateway) Start(ctx context.Context) (err error) {
+	began := time.Now()
+	defer func() {
+		if err != nil {
+			g.stop(ctx)
+		}
+	}()
+	g.say("%s (%s)", productTitle, g.version)
+	g.say("Configuration file: %s", g.cfg.File)
+	if err = g.startEngine(); err != nil {
+		return err
+	}
+	if err = g.join(ctx); err != nil {
+		return err
+	}
+	for _, s := range g.services {
+		if s.conf.Type == "balancer" {
+			g.say("Finished  HttpBalancerService.init()")
+			g.reportState()
+		}
+	}
+	if err = g.listen(); err != nil {
+		return err
+	}
+	for _, s := range g.services {
+		s.start()
+	}
+	g.publish(balance.Up)
+	g.reportBound("bound")
+	g.reportStarted(began)
+	return nil
+}
+
+const productTitle = "kzfast"
+
+func (g *Gateway) startEngine() (err error) {
+	g.engine, err = engine.New(engine.Options{
+		Loops:    g.cfg.Gateway.Loops,
+		MaxConns: g.cfg.Gateway.MaximumConnections,
+		Logger:   g.log,
+	})
+	if err != nil {
+		return err
+	}
+	for i := range g.engine.NumLoops() {
+		g.workers = append(g.workers, session.NewWorker(loop{g.engine.Loop(i)}, i, &g.shape))
+	}
+	return nil
+}
+
+// listen opens the planned sockets.
+func (g *Gateway) listen() error {
+	for _, k := range g.sockets {
+		l, err := g.engine.Listen(k.addr, engine.ListenOptions{ReusePort: k.reusePort, Open: g.openOn(k)})
+		if err != nil && k.addr.Addr().Is6() && k.accept.Bind.Option == "" {
+			g.log.Warn("listener skipped", "uri", k.accept.URI.String(), "addr", k.addr.String(), "err", err)
+			continue
+		}
+		if err != nil {
+			return fmt.Errorf("%s: service %q: cannot open %s for %s: %w", k.accept.Pos, k.owner.Name, k.addr, k.accept.URI, err)
+		}
+		k.listener = l
+		for _, p := range k.ports {
+			g.webs.Go(p.web.serve)
+		}
+	}
+	return nil
+}
+
+// openOn makes sessions of a socket's connections.
+func (g *Gateway) openOn(k *socket) func(*engine.Conn) engine.Handler {
+	if len(k.ports) == 1 {
+		for _, p := range k.ports {
+			return g.opener(p)
+		}
+	}
+	return func(c *engine.Conn) engine.Handler {
+		p := k.portOf(c.LocalAddr())
+		if p == nil {
+			return nil
+		}
+		return g.workers[c.Loop().Index()].Open(c, &p.Port)
+	}
+}
+
+func (g *Gateway) opener(p *port) func(*engine.Conn) engine.Handler {
+	return func(c *engine.Conn) engine.Handler {
+		return g.workers[c.Loop().Index()].Open(c, &p.Port)
+	}
+}
+
+// Addrs lists the listening addresses.
+func (g *Gateway) Addrs() []string {
+	var list []string
+	for _, k := range g.sockets {
+		if k.listener != nil {
+			list = append(list, k.listener.Addr().String())
+		}
+	}
+	return list
+}
+
+// Stop ends everything at once: listeners, sessions, membership. It returns
+// when nothing of the gateway runs any more, or with ctx.
+func (g *Gateway) Stop(ctx context.Context) error {
+	began := time.Now()
+	g.reportStopping()
+	err := g.stop(ctx)
+	g.reportStopped(began)
+	return err
+}
+
+func (g *Gateway) stop(ctx context.Context) error {
+	var errs []error
+	for _, s := range g.services {
+		s.stop()
+	}
+	g.closeListeners()
+	for _, k := range g.sockets {
+		for _, p := range k.ports {
+			p.web.stop(ctx)
+		}
+	}
+	g.webs.Wait()
+	if g.engine != nil {
+		errs = append(errs, g.engine.Stop(ctx))
+	}
+	if g.cluster != nil {
+		g.leave(ctx)
+	}
+	g.names.wait()
+	g.cancel()
+	g.dumps.wait()
+	return errors.Join(errs...)
+}
+
+func (g *Gateway) closeListeners() {
+	for _, k := range g.sockets {
+		if k.listener != nil {
+			k.listener.Close()
+		}
+	}
+}

@@ -1,0 +1,160 @@
+package gateway
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+	"time"
+
+	"github.com/kzfast/kzfast/balance"
+	"github.com/kzfast/kzfast/cluster"
+)
+
+// dumpDelay gathers the balancer changes of a moment into one report.
+const dumpDelay = 250 * time.Millisecond
+
+// standaloneID is the member id of a gateway without a cluster.
+const standaloneID = "tcp://standalone:0"
+
+func (g *Gateway) memberID() string {
+	if g.cluster == nil {
+		return standaloneID
+	}
+	return g.cluster.Self().ID
+}
+
+// join starts the membership; it does not wait for other members.
+func (g *Gateway) join(ctx context.Context) error {
+	c := g.cfg.Cluster
+	if c == nil {
+		return nil
+	}
+	o, err := g.clusterOptions()
+	if err != nil {
+		return err
+	}
+	g.cluster, err = cluster.Start(ctx, o)
+	defer close(g.joined)
+	if err != nil {
+		g.log.Error(fmt.Sprintf("Unable to initialize cluster due to an exception: %v", err))
+		return fmt.Errorf("%s: cluster accept %s: %w", c.Pos, c.Accepts[0], err)
+	}
+	self := g.cluster.Self()
+	g.reportMembers()
+	g.say("Cluster Member started: IP Address: %s; Port: %d; id: %s", self.Addr.Addr(), self.Addr.Port(), self.ID)
+	return nil
+}
+
+// onEvent is called by the cluster, one event at a time and in order.
+func (g *Gateway) onEvent(e cluster.Event) {
+	<-g.joined
+	if g.cluster == nil {
+		return
+	}
+	switch id := e.Member.ID; e.Kind {
+	case cluster.Online:
+		g.reportMembers()
+		g.say("Cluster member %s is now online", id)
+		g.say("Member Added")
+		g.reportState()
+	case cluster.Gone:
+		g.table.Drop(id)
+		g.reportMembers()
+		g.say("Cluster member %s has gone down", id)
+		g.say("Cluster member %s is down", id)
+		g.log.Debug("member ended", "member", id, "left", e.Left)
+		g.say("Member Removed")
+		g.reportState()
+	case cluster.Changed:
+		g.onAdvert(id, e.Advert)
+	case cluster.LinkDown:
+		g.table.SetLink(id, false)
+		g.log.Debug("member link down", "member", id)
+	case cluster.LinkUp:
+		g.table.SetLink(id, true)
+		g.log.Debug("member link up", "member", id)
+	case cluster.Conflict:
+		g.log.Error("member conflict", "member", id, "addr", e.Member.Addr.String())
+	}
+}
+
+// onAdvert takes over what a member says about itself.
+func (g *Gateway) onAdvert(id string, b []byte) {
+	a, err := balance.DecodeAdvert(b)
+	if err != nil {
+		g.log.Warn("advert refused", "member", id, "err", err)
+		return
+	}
+	g.table.Set(id, a)
+	if a.State == balance.Draining {
+		g.say("Cluster member %s is draining", id)
+	}
+	g.dumps.call()
+}
+
+func (g *Gateway) leave(ctx context.Context) {
+	if err := g.cluster.Leave(ctx); err != nil {
+		g.log.Debug("leave not confirmed", "err", err)
+	}
+	g.cluster.Shutdown()
+	g.table.Drop(g.cluster.Self().ID)
+	g.say("Member Removed")
+}
+
+var profiles = map[string]cluster.Profile{"fast": cluster.Fast, "lan": cluster.LAN, "wan": cluster.WAN}
+
+// clusterOptions translates the cluster element.
+func (g *Gateway) clusterOptions() (cluster.Options, error) {
+	c := g.cfg.Cluster
+	bind, err := clusterAddr(c.Accepts[0].Host, c.Accepts[0].Iface, c.Accepts[0].Port)
+	if err != nil {
+		return cluster.Options{}, fmt.Errorf("%s: cluster accept %s: %w", c.Pos, c.Accepts[0], err)
+	}
+	o := cluster.Options{
+		Name: c.Name, Bind: bind, Interface: c.MulticastInterface, TTL: c.MulticastTTL,
+		Keys: c.Keys, Profile: profiles[c.Profile], Product: g.version,
+		Logger: g.log, Events: g.onEvent,
+	}
+	if c.Advertise != "" {
+		if o.Advertise, err = netip.ParseAddrPort(c.Advertise); err != nil {
+			return o, fmt.Errorf("%s: kz:advertise: %w", c.Pos, err)
+		}
+	}
+	for _, u := range c.Connects {
+		if u.Scheme != "udp" {
+			o.Seeds = append(o.Seeds, u.Authority())
+			continue
+		}
+		group, err := clusterAddr(u.Host, u.Iface, u.Port)
+		if err != nil {
+			return o, fmt.Errorf("%s: cluster connect %s: %w", c.Pos, u, err)
+		}
+		if group.Addr().IsMulticast() {
+			o.Multicast = group
+		} else {
+			o.Seeds = append(o.Seeds, u.Authority())
+		}
+	}
+	return o, nil
+}
+
+// clusterAddr resolves a cluster URI's host: the first IPv4 address.
+func clusterAddr(host, iface string, port int) (netip.AddrPort, error) {
+	if iface != "" {
+		list, err := interfaceAddresses(iface, uint16(port))
+		for _, a := range list {
+			if a.Addr().Is4() {
+				return a, err
+			}
+		}
+		return netip.AddrPort{}, fmt.Errorf("interface %q has no IPv4 address: %v", iface, err)
+	}
+	if ip, err := netip.ParseAddr(host); err == nil {
+		return netip.AddrPortFrom(ip, uint16(port)), nil
+	}
+	ips, err := lookup(host)
+	if err != nil {
+		return netip.AddrPort{}, fmt.Errorf("cannot resolve %s: %w", host, err)
+	}
+	return netip.AddrPortFrom(ips[0], uint16(port)), nil
+}

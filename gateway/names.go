@@ -1,0 +1,76 @@
+package gateway
+
+import (
+	"context"
+	"net"
+	"net/netip"
+	"sync"
+	"time"
+)
+
+// A nameCache answers host names on event loops, which must not wait: get
+// returns what is known and starts a lookup for what is not or is old.
+type nameCache struct {
+	mu      sync.Mutex
+	byHost  map[string]*name
+	lookups sync.WaitGroup
+}
+
+type name struct {
+	addrs   []netip.Addr
+	next    int
+	until   time.Time
+	pending bool
+}
+
+// nameTTL is how long an address is used before it is looked up again;
+// nameRetry is the pause after a failed lookup.
+const (
+	nameTTL   = 30 * time.Second
+	nameRetry = 2 * time.Second
+)
+
+// maxNames bounds the cache; beyond it nothing new is remembered.
+const maxNames = 4096
+
+// get gives the next address of host, in turn when there are several.
+func (c *nameCache) get(host string) (netip.Addr, bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	n := c.byHost[host]
+	if n == nil {
+		if len(c.byHost) >= maxNames {
+			return netip.Addr{}, false
+		}
+		if c.byHost == nil {
+			c.byHost = make(map[string]*name)
+		}
+		n = new(name)
+		c.byHost[host] = n
+	}
+	if !n.pending && time.Now().After(n.until) {
+		n.pending = true
+		c.lookups.Go(func() { c.lookup(host, n) })
+	}
+	if len(n.addrs) == 0 {
+		return netip.Addr{}, false
+	}
+	n.next = (n.next + 1) % len(n.addrs)
+	return n.addrs[n.next], true
+}
+
+// lookup is the goroutine of one lookup.
+func (c *nameCache) lookup(host string, n *name) {
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	addrs, err := net.DefaultResolver.LookupNetIP(ctx, "ip", host)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	n.pending = false
+	n.until = time.Now().Add(nameRetry)
+	if err == nil && len(addrs) > 0 {
+		n.addrs, n.until = addrs, time.Now().Add(nameTTL)
+	}
+}
+
+func (c *nameCache) wait() { c.lookups.Wait() }

@@ -1,0 +1,66 @@
+package gateway
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+
+	"github.com/kzfast/kzfast/session"
+)
+
+// routes finds what serves a request on one socket (spec/config.md §6.3).
+// It is immutable once built.
+type routes struct {
+	byAuthority map[string][]binding // longest path first
+}
+
+type binding struct {
+	path  string
+	kind  session.Kind
+	route *session.Route
+}
+
+func newRoutes() *routes { return &routes{byAuthority: make(map[string][]binding)} }
+
+// add binds a path of an authority, which is known without its port as well
+// when that is the scheme's own.
+func (t *routes) add(authority string, b binding, secure bool) {
+	t.insert(authority, b)
+	own := ":80"
+	if secure {
+		own = ":443"
+	}
+	if host, ok := strings.CutSuffix(authority, own); ok {
+		t.insert(host, b)
+	}
+}
+
+func (t *routes) insert(authority string, b binding) {
+	list := append(t.byAuthority[authority], b)
+	slices.SortStableFunc(list, func(a, b binding) int { return cmp.Compare(len(b.path), len(a.path)) })
+	t.byAuthority[authority] = list
+}
+
+// Route implements [session.Router].
+func (t *routes) Route(authority, path []byte, kind session.Kind) (*session.Route, []byte) {
+	list := t.byAuthority[string(authority)]
+	for i := range list {
+		b := &list[i]
+		if b.kind == kind && matches(b.path, path) {
+			return b.route, path[len(b.path):]
+		}
+	}
+	if kind == session.KindWebSocket {
+		return t.Route(authority, path, session.KindHTTP)
+	}
+	return nil, nil
+}
+
+// matches reports whether path lies at or below an accept path: /echo covers
+// /echo, /echo/x and /echo;x, never /echo2.
+func matches(accept string, path []byte) bool {
+	if len(path) < len(accept) || string(path[:len(accept)]) != accept {
+		return false
+	}
+	return len(path) == len(accept) || strings.HasSuffix(accept, "/") || strings.IndexByte("/;&?", path[len(accept)]) >= 0
+}

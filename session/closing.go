@@ -1,0 +1,82 @@
+package session
+
+import (
+	"errors"
+
+	"github.com/kzfast/kzfast/wsproto"
+)
+
+// onControl answers a control frame that has arrived whole (RFC 6455 §5.5).
+func (s *WebSocket) onControl(f *wsproto.Frame) {
+	switch f.Op {
+	case wsproto.OpPing:
+		s.pong(f)
+	case wsproto.OpClose:
+		s.onClose(f.Data)
+	}
+}
+
+// pong answers a Ping. A peer that does not read its pongs gets no more of
+// them until it does: only the latest need be answered (RFC 6455 §5.5.3).
+func (s *WebSocket) pong(f *wsproto.Frame) {
+	if s.state != stateOpen || s.t.Over() {
+		return
+	}
+	f.Op = wsproto.OpPong
+	s.SendFrame(f)
+}
+
+func (s *WebSocket) onClose(payload []byte) {
+	code, reason, err := wsproto.ParseClose(payload)
+	if err != nil {
+		s.fail(err)
+		return
+	}
+	if s.state == stateOpen {
+		s.flushReply()
+		if len(payload) == 0 {
+			s.writeClose(wsproto.CodeNoStatus, nil)
+		} else {
+			s.writeClose(code, reason)
+		}
+	}
+	s.finish(code, reason)
+	s.t.Close()
+}
+
+// Close implements [Channel]: our Close frame goes out after what is queued,
+// and the peer's is awaited for the close timeout.
+func (s *WebSocket) Close(code wsproto.Code, reason string) {
+	if s.state != stateOpen {
+		return
+	}
+	s.flushReply()
+	s.writeClose(code, []byte(reason))
+	s.state = stateClosing
+	s.t.SetTimeout(s.w.shape.CloseTimeout)
+	s.t.Resume()
+}
+
+// fail ends the connection for a fault of the peer's (RFC 6455 §7.1.7).
+func (s *WebSocket) fail(err error) {
+	code := wsproto.CodeProtocolError
+	var ce *wsproto.CloseError
+	if errors.As(err, &ce) {
+		code = ce.Code
+	}
+	if s.state == stateClosing {
+		s.finish(wsproto.CodeAbnormal, nil)
+		s.t.Close()
+		return
+	}
+	s.flushReply()
+	s.writeClose(code, nil)
+	s.finish(code, nil)
+	s.t.Close()
+}
+
+// writeClose queues a Close frame; CodeNoStatus makes an empty one.
+func (s *WebSocket) writeClose(code wsproto.Code, reason []byte) {
+	s.w.out = wsproto.AppendClose(s.w.out[:0], code, reason)
+	s.t.Write(s.w.out)
+}

@@ -1,0 +1,85 @@
+package session
+
+import (
+	"net"
+	"sync/atomic"
+	"time"
+
+	"github.com/kzfast/kzfast/wsproto"
+)
+
+// A Port is one listening address and the routes behind it. Its fields are
+// set before the first connection; Routes may be replaced at any time.
+type Port struct {
+	Secure bool // the clients' side is TLS, here or in front of us
+	Routes atomic.Pointer[Routes]
+	// Serve takes over a connection whose next request is plain HTTP for a
+	// route with Route.HTTP. It is called on the loop and must not block.
+	Serve func(c net.Conn)
+}
+
+// Routes is what can be reached through one port. It is immutable.
+type Routes struct {
+	Router
+}
+
+// A Router finds what serves a request.
+type Router interface {
+	// Route looks up the authority, lower-cased as in the Host header, and
+	// the decoded path (spec/config.md §6.3). rest is what of the path lies
+	// behind the route's own. A nil route means that nothing is bound.
+	Route(authority, path []byte, kind Kind) (r *Route, rest []byte)
+}
+
+// A Kind is what a request asks for.
+type Kind uint8
+
+const (
+	KindHTTP      Kind = iota // plain HTTP
+	KindWebSocket             // an upgrade request of RFC 6455
+)
+
+// A Route is one bound accept URI. All but its counters is immutable.
+type Route struct {
+	Accept   string // canonical accept URI, as the cluster knows it
+	Name     string // service name
+	Type     string // service type
+	Path     string // path of the accept URI
+	Service  Service
+	Balancer Balancer // instead of Service
+	HTTP     bool     // instead of both: requests go to net/http
+	Guard    Guard    // nil admits everybody
+	Origins  Origins  // nil refuses what is not same-origin
+	Options  Options
+
+	Sessions atomic.Int64 // conversations now; safe for any goroutine
+	Draining atomic.Bool  // no new conversations; safe for any goroutine
+}
+
+// Options are the accept options of a route that concern its sessions.
+type Options struct {
+	Limits       wsproto.Limits // message size, UTF-8 check
+	Inactivity   time.Duration  // ws.inactivity.timeout; 0 is off
+	KeepAlive    time.Duration  // http.keepalive.timeout
+	PendingLimit int            // bytes queued for one client; 0 is the engine's
+	Protocols    []string       // subprotocols of the service itself
+	Compression  bool           // permessage-deflate is negotiated
+}
+
+// A Guard decides who may open a conversation.
+type Guard interface {
+	// Admit judges the request's credentials. status is 0 when it is
+	// admitted, else 401 or 403; challenge is the WWW-Authenticate value of
+	// a 401.
+	Admit(r *wsproto.Request) (principal string, status int, challenge string)
+	// Native reports whether a client without the vendor's library can
+	// answer the challenge.
+	Native() bool
+}
+
+// Origins decides which web pages may use a route (spec/protocol.md §1.8).
+type Origins interface {
+	// Check judges the request's Origin header. cors are the header fields
+	// an answer to an allowed cross-origin request carries.
+	Check(r *wsproto.Request, secure bool) (allowed bool, cors []wsproto.Field)
+}

@@ -1,0 +1,117 @@
+package session
+
+import (
+	"bytes"
+
+	"github.com/kzfast/kzfast/wsproto"
+)
+
+// upgrade answers an upgrade request for a WebSocket route, with the checks
+// of spec/protocol.md §1.7 in their order. The head is p[:n].
+func (x *exchange) upgrade(route *Route, rest []byte, r *wsproto.Request, p []byte, n int) int {
+	if route.HTTP {
+		return x.handOver(p)
+	}
+	if len(rest) > 0 && !(len(rest) == 1 && rest[0] == '/') {
+		return x.reject(errPath, nil)
+	}
+	cors, ok := x.origin(route, r)
+	if !ok {
+		return x.deny(errOrigin, nil)
+	}
+	if route.Balancer != nil {
+		return x.balance(route, r, cors, p, n)
+	}
+	return x.accept(route, r, cors, nil, p[n:])
+}
+
+var (
+	errPath     = &wsproto.StatusError{Status: 404, Reason: "WebSocket Upgrade Failure"}
+	errProtocol = &wsproto.StatusError{Status: 404, Reason: "WebSocket SubProtocol Not Found"}
+	errNotFound = &wsproto.StatusError{Status: 404, Reason: "Not Found"}
+	errOrigin   = &wsproto.StatusError{Status: 403, Reason: "Forbidden"}
+	errDraining = &wsproto.StatusError{Status: 503, Reason: "Service Unavailable"}
+)
+
+func (x *exchange) origin(route *Route, r *wsproto.Request) (cors []wsproto.Field, ok bool) {
+	if _, has := r.Header("Origin"); !has {
+		return nil, true
+	}
+	if route.Origins == nil {
+		return nil, false
+	}
+	ok, cors = route.Origins.Check(r, x.port.Secure)
+	return cors, ok
+}
+
+// accept completes the handshake and starts the session.
+func (x *exchange) accept(route *Route, r *wsproto.Request, cors []wsproto.Field, cookie, early []byte) int {
+	principal, ok := x.admit(route, r)
+	if !ok {
+		return -1
+	}
+	if err := wsproto.CheckUpgrade(r); err != nil {
+		return x.reject(err, nil)
+	}
+	if route.Draining.Load() {
+		return x.reject(errDraining, retryAfter)
+	}
+	offered, _ := r.Header("Sec-WebSocket-Protocol")
+	protocol, ok := choose(route.Options.Protocols, offered)
+	if !ok {
+		return x.reject(errProtocol, nil)
+	}
+	w := x.w
+	a := wsproto.Answer{Protocol: protocol, Headers: cors, SetCookie: cookie, Server: w.shape.Server, Date: w.Date()}
+	w.out = a.Append(w.out[:0], r)
+	x.t.Send(w.out)
+
+	s := newWebSocket(x.t, w, route)
+	w.open = Open{Path: r.Path, Query: r.RawQuery, Protocols: offered, Protocol: protocol, Principal: principal}
+	s.start(&w.open)
+	if len(early) > 0 {
+		s.Data(early)
+	}
+	x.leave()
+	return -1
+}
+
+// admit asks the route's guard. A refused request has been answered.
+func (x *exchange) admit(route *Route, r *wsproto.Request) (principal string, ok bool) {
+	if route.Guard == nil {
+		return "", true
+	}
+	principal, status, challenge := route.Guard.Admit(r)
+	switch {
+	case status == 0:
+		return principal, true
+	case status == 401 && route.Guard.Native():
+		x.deny(&wsproto.StatusError{Status: 401, Reason: "Unauthorized"}, []wsproto.Field{
+			{Name: []byte("WWW-Authenticate"), Value: []byte(challenge)}})
+	default:
+		x.deny(errOrigin, nil)
+	}
+	return "", false
+}
+
+// choose picks the first of the server's subprotocols that the client offers
+// (spec/protocol.md §1.7). A service without any accepts every client and
+// names none.
+func choose(own []string, offered []byte) (string, bool) {
+	if len(own) == 0 {
+		return "", true
+	}
+	for _, p := range own {
+		if p == "" {
+			return "", true
+		}
+		for rest := offered; len(rest) > 0; {
+			var item []byte
+			item, rest, _ = bytes.Cut(rest, []byte{','})
+			if string(bytes.TrimSpace(item)) == p {
+				return p, true
+			}
+		}
+	}
+	return "", false
+}

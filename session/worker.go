@@ -1,0 +1,131 @@
+package session
+
+import (
+	"math/rand/v2"
+	"time"
+
+	"github.com/kzfast/kzfast/wsproto"
+)
+
+// Options of the whole gateway that concern every connection. Shared by all
+// workers and immutable.
+type Shape struct {
+	// Server is the Server header of answers; empty leaves it out.
+	Server string
+	// Head bounds request heads.
+	Head wsproto.HeadLimits
+	// HeadTimeout bounds the time from a request's first byte to its last;
+	// 0 is 5 s.
+	HeadTimeout time.Duration
+	// IdleTimeout bounds the wait for a request's first byte; 0 is 30 s.
+	IdleTimeout time.Duration
+	// CloseTimeout bounds the wait for the peer's Close frame; 0 is 5 s.
+	CloseTimeout time.Duration
+	// DialTimeout bounds connecting to another member; 0 is 2 s.
+	DialTimeout time.Duration
+}
+
+func (s *Shape) fill() {
+	if s.HeadTimeout == 0 {
+		s.HeadTimeout = 5 * time.Second
+	}
+	if s.IdleTimeout == 0 {
+		s.IdleTimeout = 30 * time.Second
+	}
+	if s.CloseTimeout == 0 {
+		s.CloseTimeout = 5 * time.Second
+	}
+	if s.DialTimeout == 0 {
+		s.DialTimeout = 2 * time.Second
+	}
+}
+
+// A Worker is what the sessions of one loop share: scratch memory that is
+// borrowed for the length of one call, the coarse clock, and the list of
+// sessions. It belongs to its loop.
+type Worker struct {
+	Loop  Loop
+	Index int
+	shape *Shape
+
+	req    wsproto.Request
+	frame  wsproto.Frame
+	reply  reply
+	out    []byte // answers being rendered
+	query  Query
+	answer Answer
+	fields []wsproto.Field
+	open   Open
+	idle   []*exchange // ended exchanges, reused by the next connection
+
+	date     [dateLen]byte
+	dateUnix int64
+	rng      *rand.Rand
+
+	sessions []*WebSocket // every open one, at index WebSocket.index
+}
+
+// NewWorker makes the worker of loop number index.
+func NewWorker(l Loop, index int, shape *Shape) *Worker {
+	shape.fill()
+	return &Worker{
+		Loop: l, Index: index, shape: shape,
+		rng: rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64())),
+	}
+}
+
+const dateLen = len("Mon, 02 Jan 2006 15:04:05 GMT")
+
+// Date is the current IMF-fixdate (RFC 9110 §5.6.7), rendered once a second.
+func (w *Worker) Date() []byte {
+	now := w.Loop.Now()
+	if u := now.Unix(); u != w.dateUnix {
+		w.dateUnix = u
+		now.UTC().AppendFormat(w.date[:0], "Mon, 02 Jan 2006 15:04:05 GMT")
+	}
+	return w.date[:]
+}
+
+// ticks is the loop's clock in units of 10 ms, which wraps after 16 months.
+func (w *Worker) ticks() uint32 { return uint32(w.Loop.Now().UnixMilli() / 10) }
+
+func ticksOf(d time.Duration) uint32 { return uint32(d / (10 * time.Millisecond)) }
+
+func durationOf(ticks uint32) time.Duration { return time.Duration(ticks) * 10 * time.Millisecond }
+
+func (w *Worker) add(s *WebSocket) {
+	s.index = int32(len(w.sessions))
+	w.sessions = append(w.sessions, s)
+	s.route.Sessions.Add(1)
+}
+
+func (w *Worker) remove(s *WebSocket) {
+	last := len(w.sessions) - 1
+	moved := w.sessions[last]
+	w.sessions[s.index] = moved
+	moved.index = s.index
+	w.sessions[last] = nil
+	w.sessions = w.sessions[:last]
+	s.route.Sessions.Add(-1)
+}
+
+// CloseSessions closes up to n sessions of the loop with code, those of route
+// only when it is not nil, and reports how many are left open.
+func (w *Worker) CloseSessions(route *Route, n int, code wsproto.Code, reason string) (left int) {
+	for i := len(w.sessions) - 1; i >= 0; i-- {
+		s := w.sessions[i]
+		if route != nil && s.route != route || s.state != stateOpen {
+			continue
+		}
+		if n == 0 {
+			left++
+			continue
+		}
+		n--
+		s.Close(code, reason)
+	}
+	return left
+}
+
+// Sessions is the number of sessions of the loop.
+func (w *Worker) Sessions() int { return len(w.sessions) }
