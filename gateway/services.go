@@ -122,7 +122,7 @@ func (g *Gateway) newRoute(s *service, a *conf.Accept) (_ *session.Route, err er
 	if c.Type == "balancer" {
 		r.Balancer = g.newBalancer(c, a)
 	}
-	r.Origins = newOrigins(c, a)
+	r.Origins = newPolicy(c, a)
 	r.Guard, err = newGuard(c)
 	return r, err
 }

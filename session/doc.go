@@ -17,5 +17,5 @@
 //
 // The package opens no socket, starts no goroutine, and knows neither the
 // configuration nor the cluster: what it needs of them it asks through the
-// interfaces it declares ([Router], [Balancer], [Guard], [Origins], [Loop]).
+// interfaces it declares ([Router], [Balancer], [Guard], [Loop]).
 package session

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/kzfast/kzfast/wsproto"
+	"github.com/kzfast/kzfast/wsproto/origin"
 )
 
 const notFoundAnswer = "HTTP/1.1 404 Not Found\r\nContent-Type: text/html\r\nContent-Length: 61\r\n\r\n" +
@@ -101,7 +102,7 @@ func (b *fixedBalancer) Balance(q *Query, a *Answer) {
 
 func balancerRoute(a Answer) (*Route, *fixedBalancer) {
 	b := &fixedBalancer{answer: a}
-	return &Route{Accept: "ws://localhost:8001/echo", Path: "/echo", Balancer: b}, b
+	return &Route{Accept: "ws://localhost:8001/echo", Path: "/echo", Balancer: b, Origins: &origin.Policy{Accept: "http://localhost:8001"}}, b
 }
 
 // TestRedirects holds the bytes of spec/protocol.md §4.5 (a) to (c).

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/kzfast/kzfast/wsproto"
+	"github.com/kzfast/kzfast/wsproto/origin"
 )
 
 // A Port is one listening address and the routes behind it. Its fields are
@@ -46,10 +47,10 @@ type Route struct {
 	Type     string // service type
 	Path     string // path of the accept URI
 	Service  Service
-	Balancer Balancer // instead of Service
-	HTTP     bool     // instead of both: requests go to net/http
-	Guard    Guard    // nil admits everybody
-	Origins  Origins  // nil refuses what is not same-origin
+	Balancer Balancer       // instead of Service
+	HTTP     bool           // instead of both: requests go to net/http
+	Guard    Guard          // nil admits everybody
+	Origins  *origin.Policy // which pages may use it; never nil
 	Options  Options
 
 	Sessions atomic.Int64 // conversations now; safe for any goroutine
@@ -75,11 +76,4 @@ type Guard interface {
 	// Native reports whether a client without the vendor's library can
 	// answer the challenge.
 	Native() bool
-}
-
-// Origins decides which web pages may use a route (spec/protocol.md §1.8).
-type Origins interface {
-	// Check judges the request's Origin header. cors are the header fields
-	// an answer to an allowed cross-origin request carries.
-	Check(r *wsproto.Request, secure bool) (allowed bool, cors []wsproto.Field)
 }

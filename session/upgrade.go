@@ -4,6 +4,7 @@ import (
 	"bytes"
 
 	"github.com/kzfast/kzfast/wsproto"
+	"github.com/kzfast/kzfast/wsproto/origin"
 )
 
 // upgrade answers an upgrade request for a WebSocket route, with the checks
@@ -33,15 +34,21 @@ var (
 	errDraining = &wsproto.StatusError{Status: 503, Reason: "Service Unavailable"}
 )
 
+// origin asks the route's policy about the page a request comes from. cors
+// are the lines an allowed answer carries, valid until the next request.
 func (x *exchange) origin(route *Route, r *wsproto.Request) (cors []wsproto.Field, ok bool) {
-	if _, has := r.Header("Origin"); !has {
+	page, has := r.Header("Origin")
+	if !has {
 		return nil, true
 	}
-	if route.Origins == nil {
+	d := origin.Decide(route.Origins, &origin.Request{
+		Method: r.Method, Origin: page, Host: r.Authority, Secure: x.port.Secure,
+	})
+	if d.Verdict == origin.Refuse {
 		return nil, false
 	}
-	ok, cors = route.Origins.Check(r, x.port.Secure)
-	return cors, ok
+	x.w.cors = d.Fields(x.w.cors[:0])
+	return x.w.cors, true
 }
 
 // accept completes the handshake and starts the session.

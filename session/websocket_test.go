@@ -8,11 +8,12 @@ import (
 	"time"
 
 	"github.com/kzfast/kzfast/wsproto"
+	"github.com/kzfast/kzfast/wsproto/origin"
 )
 
 func echoRoute() (*Route, *echoService) {
 	e := &echoService{}
-	return &Route{Accept: "ws://localhost:8001/echo", Path: "/echo", Service: e}, e
+	return &Route{Accept: "ws://localhost:8001/echo", Path: "/echo", Service: e, Origins: &origin.Policy{Accept: "http://localhost:8001"}}, e
 }
 
 func payload(n int, seed byte) []byte {

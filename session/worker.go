@@ -55,6 +55,7 @@ type Worker struct {
 	query  Query
 	answer Answer
 	fields []wsproto.Field
+	cors   []wsproto.Field
 	open   Open
 	idle   []*exchange // ended exchanges, reused by the next connection
 
