@@ -42,19 +42,26 @@ func (g *generator) idle() error {
 	}
 	m.IdleCPU = g.result.ServerCPU
 	if g.o.Churn > 0 {
-		u := &churner{g: g, budget: int64(g.o.Churn), bye: true}
-		if err := u.start(64); err != nil {
-			return err
-		}
-		if err := g.until("churn", u.progress, func() bool { return u.active == 0 }); err != nil {
-			return err
-		}
-		if err := g.reading(&m.Churn); err != nil {
-			return err
+		for _, at := range []*proc.Memory{&m.Half, &m.Churn} {
+			if err := g.pass(g.o.Churn / 2); err != nil {
+				return err
+			}
+			if err := g.reading(at); err != nil {
+				return err
+			}
 		}
 	}
 	g.drop()
 	return g.reading(&m.After)
+}
+
+// pass opens and closes n connections, the closing handshake included.
+func (g *generator) pass(n int) error {
+	u := &churner{g: g, budget: int64(n), bye: true}
+	if err := u.start(min(n, 64)); err != nil {
+		return err
+	}
+	return g.until("churn", u.progress, func() bool { return u.active == 0 })
 }
 
 // hold opens n connections of the wanted kind.

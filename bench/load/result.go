@@ -47,11 +47,14 @@ type Latency struct {
 	P50, P90, P99, P999, Max float64
 }
 
-// A Memory holds the server's memory in four states, after the settling time.
+// A Memory holds the server's memory in several states, after the settling
+// time. The first half of the churn fills what a server keeps for reuse, up to
+// its collector's goal; a leak is what the second half still adds.
 type Memory struct {
 	Before proc.Memory `json:"before"` // warmed up, nothing open
 	Held   proc.Memory `json:"held"`   // all connections open
-	Churn  proc.Memory `json:"churn"`  // the same after the churn; zero without churn
+	Half   proc.Memory `json:"half"`   // the same after half of the churn; zero without churn
+	Churn  proc.Memory `json:"churn"`  // and after all of it
 	After  proc.Memory `json:"after"`  // all closed
 
 	IdleCPU time.Duration `json:"idleCPU"` // server CPU while held, for Settle
