@@ -30,7 +30,7 @@ func (l *loader) checkBlock(n *node, block string) {
 		c.entry = e
 		if !unordered[block] && !c.kz() {
 			if rank = l.choiceRank(block, rank); rank < highest {
-				l.errorf(c.pos, "E-2", "element <%s> is out of place inside <%s>, it stands after <%s>; the order is: %s", c.tag(), n.tag(), highTag, l.order(block, rows))
+				l.errorf(c.pos, "E-2", "%selement <%s> is out of place inside <%s>, it stands after <%s>; the order is: %s", l.inService(n), c.tag(), n.tag(), highTag, l.order(block, rows))
 			} else {
 				highest, highTag = rank, c.tag()
 			}
@@ -142,26 +142,26 @@ func (l *loader) unknown(parent, c *node, block string, rows []*Entry) {
 	}
 	switch known := l.names(rows, c.kz()); {
 	case c.kz() && known == "":
-		l.errorf(c.pos, rule, "element <%s> is not known inside <%s>, which takes none of ours; remove it", c.tag(), parent.tag())
+		l.errorf(c.pos, rule, "%selement <%s> is not known inside <%s>, which takes none of ours; remove it", l.inService(parent), c.tag(), parent.tag())
 	case c.kz():
-		l.errorf(c.pos, rule, "element <%s> is not known inside <%s>; ours there are: %s", c.tag(), parent.tag(), known)
+		l.errorf(c.pos, rule, "%selement <%s> is not known inside <%s>; ours there are: %s", l.inService(parent), c.tag(), parent.tag(), known)
 	case !strings.EqualFold(c.space, l.root.space):
-		l.errorf(c.pos, rule, "element <%s> of namespace %q is not known inside <%s>; elements are of %q, ours of %q", c.name, shown(c.space), parent.tag(), l.root.space, KZNamespace)
+		l.errorf(c.pos, rule, "%selement <%s> of namespace %q is not known inside <%s>; elements are of %q, ours of %q", l.inService(parent), c.name, shown(c.space), parent.tag(), l.root.space, KZNamespace)
 	case entry(block, "kz:"+c.name) != nil:
-		l.errorf(c.pos, rule, "element <%s> is not known inside <%s>; it is one of ours: write <kz:%s> with xmlns:kz=%q", c.tag(), parent.tag(), c.name, KZNamespace)
+		l.errorf(c.pos, rule, "%selement <%s> is not known inside <%s>; it is one of ours: write <kz:%s> with xmlns:kz=%q", l.inService(parent), c.tag(), parent.tag(), c.name, KZNamespace)
 	case block == "gateway-config" && slices.Contains(retiredBlocks, c.name):
 		l.errorf(c.pos, "M-16", "element <%s> was removed in 4.x; delete it, its settings have no successor", c.tag())
 	case known == "":
-		l.errorf(c.pos, rule, "element <%s> is not known inside <%s>, which takes no elements; remove it", c.tag(), parent.tag())
+		l.errorf(c.pos, rule, "%selement <%s> is not known inside <%s>, which takes no elements; remove it", l.inService(parent), c.tag(), parent.tag())
 	default:
-		l.errorf(c.pos, rule, "element <%s> is not known inside <%s>; expected one of: %s", c.tag(), parent.tag(), known)
+		l.errorf(c.pos, rule, "%selement <%s> is not known inside <%s>; expected one of: %s", l.inService(parent), c.tag(), parent.tag(), known)
 	}
 	c.bad = true
 }
 
 func (l *loader) freeChild(parent, c *node, note string) {
 	if note != "" {
-		l.warnf(c.pos, "KZ-5", "<%s> inside <%s> is ignored: %s", c.tag(), parent.tag(), note)
+		l.warnf(c.pos, "KZ-5", "%s<%s> inside <%s> is ignored: %s", l.inService(parent), c.tag(), parent.tag(), note)
 	}
 }
 
@@ -170,9 +170,9 @@ func (l *loader) tooMany(parent, c *node, e *Entry, before *node) {
 	case e.many != "" && e.many[0] == 'E' && e.many != "E-3":
 		l.errorf(c.pos, e.many, "only one %s element is allowed (first one at line %d); merge them", e.Name, before.pos.Line)
 	case c.tag() != before.tag():
-		l.errorf(c.pos, "E-3", "<%s> and <%s> inside <%s> are the same option (first one at line %d); keep one", before.tag(), c.tag(), parent.tag(), before.pos.Line)
+		l.errorf(c.pos, "E-3", "%s<%s> and <%s> inside <%s> are the same option (first one at line %d); keep one", l.inService(parent), before.tag(), c.tag(), parent.tag(), before.pos.Line)
 	default:
-		l.errorf(c.pos, "E-3", "<%s> may stand only once inside <%s> (first one at line %d); remove one", c.tag(), parent.tag(), before.pos.Line)
+		l.errorf(c.pos, "E-3", "%s<%s> may stand only once inside <%s> (first one at line %d); remove one", l.inService(parent), c.tag(), parent.tag(), before.pos.Line)
 	}
 }
 
@@ -185,14 +185,14 @@ func (l *loader) missing(parent *node, e *Entry) {
 	case e.Parent == "directory properties" || e.Parent == "http.redirect properties":
 		l.errorf(parent.pos, e.rule, "%s: <%s> is required inside <%s>; add it", l.service(parent.parent), e.Name, parent.tag())
 	default:
-		l.errorf(parent.pos, "E-3", "<%s> needs a <%s>; add it", parent.tag(), e.Name)
+		l.errorf(parent.pos, "E-3", "%s<%s> needs a <%s>; add it", l.inService(parent), parent.tag(), e.Name)
 	}
 }
 
 // strayText: containers hold elements only.
 func (l *loader) strayText(n *node) {
 	if n.text != "" && !n.bad {
-		l.errorf(n.pos, "E-1", "<%s> holds elements, but also the text %q; remove the text", n.tag(), shown(collapse(n.text)))
+		l.errorf(n.pos, "E-1", "%s<%s> holds elements, but also the text %q; remove the text", l.inService(n), n.tag(), shown(collapse(n.text)))
 	}
 }
 
@@ -200,6 +200,8 @@ func (l *loader) strayText(n *node) {
 func (l *loader) checkChild(c *node, e *Entry) {
 	if e.Type == Block {
 		switch {
+		case e.block == "service":
+			l.checkService(c)
 		case e.block != "":
 			l.checkBlock(c, e.block)
 		case e.Parent == "login-module":
@@ -208,7 +210,7 @@ func (l *loader) checkChild(c *node, e *Entry) {
 	} else {
 		if len(c.children) > 0 {
 			k := c.children[0]
-			l.errorf(k.pos, "E-1", "<%s> holds a text, not elements such as <%s>; remove them", c.tag(), k.tag())
+			l.errorf(k.pos, "E-1", "%s<%s> holds a text, not elements such as <%s>; remove them", l.inService(c), c.tag(), k.tag())
 			c.bad = true
 		}
 		if !c.bad {
@@ -230,16 +232,19 @@ func (l *loader) checkState(c *node, e *Entry) {
 	if e.Alias != "" {
 		e = entry(e.Parent, e.Alias)
 	}
+	if c.bad && e.State != Refused {
+		return // its value is the greater fault
+	}
 	switch e.State {
 	case Later:
-		l.warnf(c.pos, "KZ-2", "<%s> is checked but has no effect yet: %s", c.tag(), e.Note)
+		l.warnf(c.pos, "KZ-2", "%s<%s> is checked but has no effect yet: %s", l.inService(c), c.tag(), e.Note)
 	case Ignored:
 		rule := "KZ-5"
 		if e.Parent == "cluster" && e.Name == "mode" {
 			rule = "M-5"
 		}
-		l.warnf(c.pos, rule, "<%s> is ignored: %s", c.tag(), e.Note)
+		l.warnf(c.pos, rule, "%s<%s> is ignored: %s", l.inService(c), c.tag(), e.Note)
 	case Refused:
-		l.errorf(c.pos, "KZ-3", "<%s>: %s", c.tag(), e.Note)
+		l.errorf(c.pos, "KZ-3", "%s<%s>: %s", l.inService(c), c.tag(), e.Note)
 	}
 }

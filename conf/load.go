@@ -196,10 +196,11 @@ func (l *loader) service(n *node) string {
 	return fmt.Sprintf("the service at line %d", n.pos.Line)
 }
 
-// inService is the label of the service around n with a colon, or nothing.
+// inService is the label of the service n is or stands in, with a colon, or
+// nothing.
 func (l *loader) inService(n *node) string {
-	for p := n.parent; p != nil; p = p.parent {
-		if p.entry != nil && p.entry.Parent == "gateway-config" && p.entry.Name == "service" {
+	for p := n; p != nil; p = p.parent {
+		if p.parent != nil && p.parent == l.root && p.name == "service" {
 			return l.service(p) + ": "
 		}
 	}

@@ -14,6 +14,7 @@ func (l *loader) resolveAccess(n *node, s *Service) {
 	roles, constrained := l.roles(n)
 	s.RealmName, _ = n.value("realm-name")
 	switch {
+	case s.Tolerated != "" && l.realm(s.RealmName) != nil:
 	case s.RealmName == "" && len(roles) > 0:
 		l.warnf(n.pos, "KZ-10", "%s: roles without a <realm-name> have no effect, the service is open; add the realm or remove the constraint", l.service(n))
 	case s.RealmName == "":

@@ -141,18 +141,18 @@ func (l *loader) checkStore(what string, st *Store, n *node, needed bool) {
 	}
 	severity, unused := Error, ""
 	if !needed {
-		severity, unused = Warning, ", which nothing uses"
+		severity, unused = Warning, " (nothing uses the store)"
 	}
 	if !st.Present {
-		l.add(st.Pos, "T-2", severity, "%s %s%s cannot be read; create it or correct <file>", what, st.File, unused)
+		l.add(st.Pos, "T-2", severity, "%s %s cannot be read%s; create it or correct <file>", what, st.File, unused)
 		return
 	}
 	if pw, ok := n.value("password-file"); ok && st.Password == "" {
-		l.add(st.Pos, "T-3", severity, "password file %s of the %s%s is missing or empty; its first line is the password", l.path(pw), what, unused)
+		l.add(st.Pos, "T-3", severity, "password file %s of the %s is missing or empty%s; its first line is the password", l.path(pw), what, unused)
 	}
 	switch {
 	case st.Detected == "":
-		l.add(st.Pos, "T-4", severity, "%s %s%s is of no known type (declared: %s); use JKS, JCEKS, PKCS12 or PEM", what, st.File, unused, orNone(st.Type))
+		l.add(st.Pos, "T-4", severity, "%s %s is of no known type, declared: %s%s; use JKS, JCEKS, PKCS12 or PEM", what, st.File, orNone(st.Type), unused)
 	case st.Type != "" && st.Type != st.Detected:
 		l.warnf(st.Pos, "T-4", "%s %s is declared %s but is %s, and is read as that; correct <type>", what, st.File, st.Type, st.Detected)
 	}

@@ -21,6 +21,7 @@ type parameters struct {
 	builtin  map[string]string
 	expanded map[string]string
 	failed   map[string]error
+	told     map[string]bool // cycles that were reported: once is enough
 	stack    []string
 }
 
@@ -34,6 +35,7 @@ func newParameters(defines, file map[string]string, hostname string) *parameters
 		builtin:  map[string]string{"hostname": hostname},
 		expanded: make(map[string]string),
 		failed:   make(map[string]error),
+		told:     make(map[string]bool),
 	}
 }
 
@@ -193,11 +195,14 @@ func (l *loader) expandAt(text string, at Pos, n *node) (string, bool) {
 		s = ""
 	}
 	for _, err := range errs {
-		rule := "D-2"
-		if _, ok := err.(*undefinedError); ok {
-			rule = "D-1"
+		rule := "D-1"
+		if _, ok := err.(*cycleError); ok {
+			if rule = "D-2"; l.params.told[err.Error()] {
+				continue
+			}
+			l.params.told[err.Error()] = true
 		}
-		l.errorf(textPos(text, at), rule, "<%s>: %s", n.tag(), err)
+		l.errorf(textPos(text, at), rule, "%s<%s>: %s", l.inService(n), n.tag(), err)
 	}
 	return s, len(errs) == 0
 }

@@ -83,11 +83,11 @@ func findType(name string) *serviceType {
 	return nil
 }
 
-// knownTypes lists what a file may use.
+// knownTypes lists what is served.
 func knownTypes() string {
 	var names []string
 	for _, t := range serviceTypes {
-		if t.state != Refused {
+		if t.state == Served {
 			names = append(names, t.name)
 		}
 	}

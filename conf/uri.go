@@ -108,6 +108,9 @@ func uriFault(rule, format string, args ...any) error {
 func ParseURI(text string) (URI, error) {
 	s := strings.TrimSpace(text)
 	name := shown(s)
+	if s == "" {
+		name = `""`
+	}
 	if strings.Contains(s, "${") {
 		return URI{}, uriFault("U-8", "%s still holds an unexpanded ${; write the parameter without an extra $", name)
 	}
