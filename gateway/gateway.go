@@ -162,6 +162,14 @@ func (g *Gateway) listen() error {
 
 // openOn makes sessions of a socket's connections.
 func (g *Gateway) openOn(k *socket) func(*engine.Conn) engine.Handler {
+	if k.raw != nil {
+		return func(c *engine.Conn) engine.Handler {
+			if k.raw.Unbound.Load() || k.raw.Draining.Load() {
+				return nil
+			}
+			return g.workers[c.Loop().Index()].OpenStream(c, k.raw)
+		}
+	}
 	if len(k.ports) == 1 {
 		for _, p := range k.ports {
 			return g.opener(p)

@@ -37,10 +37,31 @@ const maxNames = 4096
 func (c *nameCache) get(host string) (netip.Addr, bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	n := c.ask(host)
+	if n == nil || len(n.addrs) == 0 {
+		return netip.Addr{}, false
+	}
+	n.next = (n.next + 1) % len(n.addrs)
+	return n.addrs[n.next], true
+}
+
+// all gives every known address of host. The caller must not change them.
+func (c *nameCache) all(host string) []netip.Addr {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if n := c.ask(host); n != nil {
+		return n.addrs
+	}
+	return nil
+}
+
+// ask finds what is known of host and has it looked up when that is old. Held
+// lock: mu.
+func (c *nameCache) ask(host string) *name {
 	n := c.byHost[host]
 	if n == nil {
 		if len(c.byHost) >= maxNames {
-			return netip.Addr{}, false
+			return nil
 		}
 		if c.byHost == nil {
 			c.byHost = make(map[string]*name)
@@ -52,11 +73,7 @@ func (c *nameCache) get(host string) (netip.Addr, bool) {
 		n.pending = true
 		c.lookups.Go(func() { c.lookup(host, n) })
 	}
-	if len(n.addrs) == 0 {
-		return netip.Addr{}, false
-	}
-	n.next = (n.next + 1) % len(n.addrs)
-	return n.addrs[n.next], true
+	return n
 }
 
 // lookup is the goroutine of one lookup.

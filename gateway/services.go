@@ -47,12 +47,24 @@ func (s *service) sessions() int {
 	return int(n)
 }
 
+// unbind closes the service's accepts to new conversations, or opens them.
+func (s *service) unbind(closed bool) {
+	for _, r := range s.routes {
+		r.Unbound.Store(closed)
+	}
+}
+
 // makers builds each service type that is served here. A type that is not in
 // the table was refused or tolerated by conf.
 var makers = map[string]func(g *Gateway, s *service) error{
-	"balancer":  func(*Gateway, *service) error { return nil },
-	"echo":      makeEcho,
-	"directory": makeDirectory,
+	"balancer":      func(*Gateway, *service) error { return nil },
+	"echo":          makeEcho,
+	"proxy":         makeProxy,
+	"amqp.proxy":    makeProxy,
+	"broadcast":     makeBroadcast,
+	"directory":     makeDirectory,
+	"http.proxy":    makeHTTPProxy,
+	"http.redirect": makeRedirect,
 }
 
 func makeEcho(_ *Gateway, s *service) error {
@@ -84,15 +96,9 @@ func (g *Gateway) buildServices() error {
 // bindAccept adds the route of one accept URI to a port.
 func (g *Gateway) bindAccept(p *port, c *conf.Service, a *conf.Accept) error {
 	s := g.byConf[c]
-	uri := a.URI.String()
-	r := g.routeOf[uri]
-	if r == nil {
-		var err error
-		if r, err = g.newRoute(s, a); err != nil {
-			return fmt.Errorf("%s: service %q: %w", c.Pos, c.Name, err)
-		}
-		g.routeOf[uri] = r
-		s.routes = append(s.routes, r)
+	r, err := g.routeFor(c, a)
+	if err != nil {
+		return err
 	}
 	kind := session.KindWebSocket
 	if r.HTTP || a.URI.Scheme == "http" || a.URI.Scheme == "https" {
@@ -103,6 +109,22 @@ func (g *Gateway) bindAccept(p *port, c *conf.Service, a *conf.Accept) error {
 	}
 	p.routes.add(a.URI.Authority(), binding{path: a.URI.Path, kind: kind, route: r}, p.Secure)
 	return nil
+}
+
+// routeFor is the one route of an accept URI, on however many sockets.
+func (g *Gateway) routeFor(c *conf.Service, a *conf.Accept) (*session.Route, error) {
+	uri := a.URI.String()
+	if r := g.routeOf[uri]; r != nil {
+		return r, nil
+	}
+	s := g.byConf[c]
+	r, err := g.newRoute(s, a)
+	if err != nil {
+		return nil, fmt.Errorf("%s: service %q: %w", c.Pos, c.Name, err)
+	}
+	g.routeOf[uri] = r
+	s.routes = append(s.routes, r)
+	return r, nil
 }
 
 func (g *Gateway) newRoute(s *service, a *conf.Accept) (_ *session.Route, err error) {

@@ -22,6 +22,7 @@ type socket struct {
 	ports     map[netip.Addr]*port // key: local address; the zero Addr for all others
 	owner     *conf.Service        // the first service bound here, for error texts
 	accept    *conf.Accept
+	raw       *session.Route // a tcp accept has the socket to itself
 	listener  *engine.Listener
 }
 
@@ -146,6 +147,11 @@ func (g *Gateway) place(s *conf.Service, a *conf.Accept, addr netip.AddrPort) er
 		}
 	}
 	sock.reusePort = sock.reusePort || s.AcceptOptions.ReusePort
+	if a.URI.Scheme == "tcp" {
+		r, err := g.routeFor(s, a)
+		sock.raw = r
+		return err
+	}
 	p := sock.ports[local]
 	if p == nil {
 		p = newPort(g, a.TLS || a.URI.Secure())

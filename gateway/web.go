@@ -37,7 +37,9 @@ func newWeb(g *Gateway, p *port) *web {
 		ReadHeaderTimeout: 10 * time.Second,
 		IdleTimeout:       30 * time.Second,
 		MaxHeaderBytes:    64 << 10,
-		ErrorLog:          slog.NewLogLogger(g.log.Handler(), slog.LevelDebug),
+
+		DisableGeneralOptionsHandler: true,
+		ErrorLog:                     slog.NewLogLogger(g.log.Handler(), slog.LevelDebug),
 	}
 	return w
 }
@@ -91,6 +93,9 @@ func (w *web) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 	if route == nil || !route.HTTP {
 		w.giveBack(rw, r)
 		return
+	}
+	if w.g.shape.Server != "" {
+		rw.Header().Set("Server", w.g.shape.Server)
 	}
 	w.g.handlers[route].ServeHTTP(rw, r)
 }

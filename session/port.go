@@ -54,7 +54,8 @@ type Route struct {
 	Options  Options
 
 	Sessions atomic.Int64 // conversations now; safe for any goroutine
-	Draining atomic.Bool  // no new conversations; safe for any goroutine
+	Draining atomic.Bool  // no new conversations: 503; safe for any goroutine
+	Unbound  atomic.Bool  // as if it were not there: 404; safe for any goroutine
 }
 
 // Options are the accept options of a route that concern its sessions.

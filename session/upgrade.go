@@ -16,6 +16,9 @@ func (x *exchange) upgrade(route *Route, rest []byte, r *wsproto.Request, p []by
 	if len(rest) > 0 && !(len(rest) == 1 && rest[0] == '/') {
 		return x.reject(errPath, nil)
 	}
+	if route.Unbound.Load() {
+		return x.notFound()
+	}
 	cors, ok := x.origin(route, r)
 	if !ok {
 		return x.deny(errOrigin, nil)

@@ -1,0 +1,127 @@
+package broadcast
+
+import (
+	"log/slog"
+	"net/netip"
+	"sync/atomic"
+	"time"
+
+	"github.com/kzfast/kzfast/session"
+	"github.com/kzfast/kzfast/wsproto"
+)
+
+// Options of a broadcast service.
+type Options struct {
+	// Workers are the workers of all loops, by index. The back end is
+	// connected from the first one's loop.
+	Workers func() []*session.Worker
+	// Addrs gives the addresses of the back end now. It is called on an
+	// event loop and must not block.
+	Addrs func() []netip.AddrPort
+	// WebSocket is how to speak to the back end; nil is plain TCP. UDP makes
+	// the service listen on the address instead, joining it when it is a
+	// multicast group, on Interface if that is set.
+	WebSocket *session.Dialing
+	UDP       bool
+	Interface string
+
+	ReconnectDelay time.Duration // after a failure or loss; 0 is 3 s
+	DialTimeout    time.Duration // 0 is 5 s
+	EchoClients    bool          // clients' messages go to all clients too
+	// MaxPending is the number of bytes queued for one subscriber at which
+	// it is cut, or, with DropOldest, its oldest messages are; 0 is 16 MiB.
+	MaxPending int
+	DropOldest bool
+	Logger     *slog.Logger // nil discards
+}
+
+// A Service is a broadcast service.
+type Service struct {
+	o      Options
+	hubs   []hub // by worker index; each touched on its loop only
+	source source
+
+	dropped atomic.Int64 // bursts that a slow subscriber missed
+	cut     atomic.Int64 // subscribers cut as too slow
+}
+
+// A source brings what the back end says.
+type source interface {
+	start()
+	stop()
+}
+
+// MaxLoops bounds the number of event loops a service serves.
+const MaxLoops = 256
+
+// New makes a broadcast service.
+func New(o Options) *Service {
+	if o.ReconnectDelay == 0 {
+		o.ReconnectDelay = 3 * time.Second
+	}
+	if o.DialTimeout == 0 {
+		o.DialTimeout = 5 * time.Second
+	}
+	if o.MaxPending == 0 {
+		o.MaxPending = 16 << 20
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	s := &Service{o: o, hubs: make([]hub, MaxLoops)}
+	if o.UDP {
+		s.source = newListener(s)
+	} else {
+		s.source = newConnector(s)
+	}
+	return s
+}
+
+// Start connects the back end, and keeps it connected.
+func (s *Service) Start() { s.source.start() }
+
+// Stop leaves the back end. Subscribers stay.
+func (s *Service) Stop() { s.source.stop() }
+
+// Dropped and Cut count what slow subscribers cost: bursts they missed and
+// subscribers that were cut. Safe for any goroutine.
+func (s *Service) Dropped() int64 { return s.dropped.Load() }
+
+// Cut counts the subscribers cut as too slow. Safe for any goroutine.
+func (s *Service) Cut() int64 { return s.cut.Load() }
+
+// Open implements [session.Service].
+func (s *Service) Open(ch session.Channel, _ *session.Open) session.Receiver {
+	sub := &subscriber{s: s, ch: ch}
+	s.hubs[ch.Worker().Index].add(sub)
+	return sub
+}
+
+// publish hands a burst to every loop. The burst is read-only from now on.
+func (s *Service) publish(m *session.Shared) {
+	for _, w := range s.o.Workers() {
+		h := &s.hubs[w.Index]
+		w.Loop.Post(func() { h.deliver(m) })
+	}
+}
+
+// A gatherer makes one burst of all messages of one turn of a loop. It
+// belongs to that loop.
+type gatherer struct {
+	s    *Service
+	next *session.Shared // not yet published
+}
+
+func (g *gatherer) add(w *session.Worker, op wsproto.Opcode, payload []byte) {
+	if g.next == nil {
+		g.next = new(session.Shared)
+		w.Loop.Post(g.flush)
+	}
+	g.next.Add(op, payload)
+}
+
+func (g *gatherer) flush() {
+	m := g.next
+	g.next = nil
+	g.s.publish(m)
+}

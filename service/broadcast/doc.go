@@ -1,0 +1,15 @@
+// Package broadcast sends what one back end says to every client (spec/protocol.md
+// §8.4).
+//
+//	back end ──▶ source ──▶ burst ──┬─ post ─▶ hub of loop 0 ──▶ its subscribers
+//	             (one loop)         └─ post ─▶ hub of loop 1 ──▶ ...
+//
+// Everything that arrives in one read becomes one burst. It is encoded once for
+// each framing and handed to each loop in one task; a subscriber costs one
+// write per burst, whatever the number of messages in it, and nothing is
+// allocated for it.
+//
+// A subscriber that does not keep up holds nobody else back: when more than
+// its limit is queued it is cut, or, with DropOldest, misses the oldest
+// messages.
+package broadcast

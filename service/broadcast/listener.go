@@ -1,0 +1,99 @@
+package broadcast
+
+import (
+	"context"
+	"net"
+	"net/netip"
+	"sync"
+	"time"
+
+	"golang.org/x/net/ipv4"
+
+	"github.com/kzfast/kzfast/session"
+	"github.com/kzfast/kzfast/wsproto"
+)
+
+// A listener hears datagrams; each is a message and a burst of its own.
+type listener struct {
+	s      *Service
+	cancel context.CancelFunc
+	done   sync.WaitGroup
+}
+
+func newListener(s *Service) *listener { return &listener{s: s} }
+
+func (l *listener) start() {
+	ctx, cancel := context.WithCancel(context.Background())
+	l.cancel = cancel
+	l.done.Go(func() { l.run(ctx) })
+}
+
+func (l *listener) stop() {
+	if l.cancel != nil {
+		l.cancel()
+		l.done.Wait()
+	}
+}
+
+// run is the goroutine of the listener.
+func (l *listener) run(ctx context.Context) {
+	for ctx.Err() == nil {
+		if err := l.listen(ctx); err != nil && ctx.Err() == nil {
+			l.s.o.Logger.Warn("datagrams not heard", "err", err, "again", l.s.o.ReconnectDelay.String())
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(l.s.o.ReconnectDelay):
+		}
+	}
+}
+
+// maxDatagram is the largest UDP payload over IPv4.
+const maxDatagram = 65507
+
+func (l *listener) listen(ctx context.Context) error {
+	addrs := l.s.o.Addrs()
+	if len(addrs) == 0 {
+		return net.ErrClosed
+	}
+	c, err := openUDP(addrs[0], l.s.o.Interface)
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	defer context.AfterFunc(ctx, func() { c.SetDeadline(time.Unix(1, 0)) })()
+	buf := make([]byte, maxDatagram)
+	for {
+		n, _, err := c.ReadFrom(buf)
+		if err != nil {
+			return err
+		}
+		m := new(session.Shared)
+		m.Add(wsproto.OpBinary, buf[:n])
+		l.s.publish(m)
+	}
+}
+
+// openUDP listens on addr. A multicast group is joined on the interface of
+// that name, or the system's choice.
+func openUDP(addr netip.AddrPort, ifname string) (net.PacketConn, error) {
+	if !addr.Addr().IsMulticast() {
+		return net.ListenUDP("udp", net.UDPAddrFromAddrPort(addr))
+	}
+	var ifi *net.Interface
+	if ifname != "" {
+		var err error
+		if ifi, err = net.InterfaceByName(ifname); err != nil {
+			return nil, err
+		}
+	}
+	c, err := net.ListenUDP("udp4", net.UDPAddrFromAddrPort(addr))
+	if err != nil {
+		return nil, err
+	}
+	if err := ipv4.NewPacketConn(c).JoinGroup(ifi, net.UDPAddrFromAddrPort(addr)); err != nil {
+		c.Close()
+		return nil, err
+	}
+	return c, nil
+}

@@ -1,0 +1,165 @@
+package proxy
+
+import (
+	"net/netip"
+
+	"github.com/valyala/bytebufferpool"
+
+	"github.com/kzfast/kzfast/session"
+	"github.com/kzfast/kzfast/wsproto"
+)
+
+// A pair is one client with its back-end connection, and the receiver of
+// both. It belongs to the loop of both.
+type pair struct {
+	s        *Service
+	near     session.Channel            // the client; nil once it ended
+	far      session.Channel            // the back end; nil before and after
+	early    *bytebufferpool.ByteBuffer // what the client sent before far was connected
+	protocol string
+	try      []netip.AddrPort // addresses not yet tried
+	target   int              // of try
+	up       bool             // far is connected
+	nearHeld bool             // near is paused
+	farHeld  bool             // far is paused
+}
+
+// dial connects to the next address of the next target. Without any left the
+// client is closed.
+func (p *pair) dial() {
+	for len(p.try) == 0 {
+		if p.target == len(p.s.o.Targets) {
+			p.end(wsproto.CodeNormal, "")
+			return
+		}
+		p.try = p.s.o.Targets[p.target].Addrs()
+		p.target++
+	}
+	addr := p.try[0]
+	p.try = p.try[1:]
+	t := &p.s.o.Targets[p.target-1]
+	w := p.near.Worker()
+	if t.WebSocket != nil {
+		p.far = session.DialWebSocket(w, addr, p.s.o.DialTimeout, t.WebSocket, p.protocol, p)
+	} else {
+		p.far = session.DialStream(w, addr, p.s.o.DialTimeout, p)
+	}
+	p.far.SetHighWater(p.s.o.MaxPending)
+}
+
+// Connected implements [session.Connecter] for the back end.
+func (p *pair) Connected(session.Channel) {
+	p.up = true
+	p.try = nil
+	if p.near == nil {
+		p.far.Close(wsproto.CodeNormal, "")
+		return
+	}
+	if p.early != nil {
+		p.forwardEarly()
+	}
+	p.near.Resume()
+	p.nearHeld = false
+}
+
+// Frame implements [session.Receiver] for both sides.
+func (p *pair) Frame(ch session.Channel, f *wsproto.Frame) {
+	if ch == p.near {
+		p.fromClient(f)
+		return
+	}
+	if p.near == nil {
+		return
+	}
+	p.near.SendFrame(f)
+	if !p.farHeld && p.near.Over() {
+		p.farHeld = true
+		p.far.Pause()
+	}
+}
+
+func (p *pair) fromClient(f *wsproto.Frame) {
+	if !p.up {
+		p.keep(f)
+		return
+	}
+	p.far.SendFrame(f)
+	if !p.nearHeld && p.far.Over() {
+		p.nearHeld = true
+		p.near.Pause()
+	}
+}
+
+// keep holds what comes before the back end is connected. Reading stops at
+// once, so this is at most one read.
+func (p *pair) keep(f *wsproto.Frame) {
+	if p.early == nil {
+		p.early = bytebufferpool.Get()
+	}
+	p.early.B = appendRecord(p.early.B, f)
+	if !p.nearHeld {
+		p.nearHeld = true
+		p.near.Pause()
+	}
+	if p.far == nil && p.target == 0 {
+		p.dial()
+	}
+}
+
+func (p *pair) forwardEarly() {
+	eachRecord(p.early.B, func(f *wsproto.Frame) { p.far.SendFrame(f) })
+	p.dropEarly()
+}
+
+func (p *pair) dropEarly() {
+	if p.early != nil {
+		bytebufferpool.Put(p.early)
+		p.early = nil
+	}
+}
+
+// Drained implements [session.Receiver]: one side's queue is short again.
+func (p *pair) Drained(ch session.Channel) {
+	if ch == p.near {
+		if p.farHeld && p.far != nil {
+			p.farHeld = false
+			p.far.Resume()
+		}
+		return
+	}
+	if p.nearHeld && p.up && p.near != nil {
+		p.nearHeld = false
+		p.near.Resume()
+	}
+}
+
+// Closed implements [session.Receiver].
+func (p *pair) Closed(ch session.Channel, code wsproto.Code, reason []byte) {
+	if ch == p.near {
+		p.near = nil
+		p.dropEarly()
+		if p.far != nil && p.up {
+			p.far.Close(closeCode(code), string(reason))
+		} else if p.far != nil {
+			p.far.Abort()
+		}
+		return
+	}
+	p.far = nil
+	if !p.up {
+		p.s.failed(netip.AddrPort{})
+		if p.near != nil {
+			p.dial()
+		}
+		return
+	}
+	p.end(closeCode(code), string(reason))
+}
+
+// end closes the client.
+func (p *pair) end(code wsproto.Code, reason string) {
+	if p.near != nil {
+		p.near.Resume()
+		p.near.Close(code, reason)
+	}
+}
