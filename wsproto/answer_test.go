@@ -1,6 +1,7 @@
 package wsproto
 
 import (
+	"errors"
 	"strings"
 	"testing"
 )
@@ -207,6 +208,12 @@ func TestStatusErrorAppend(t *testing.T) {
 	got := string(err.Append(nil, []Field{field("Access-Control-Allow-Origin", "o")}, "", nil))
 	if !strings.HasPrefix(got, "HTTP/1.1 426 Upgrade Required\r\nAccess-Control-Allow-Origin: o\r\nConnection: Upgrade\r\n") {
 		t.Errorf("with an extra line %q", got)
+	}
+	if got := string(AppendField(nil, "A", []byte("b"))); got != "A: b\r\n" {
+		t.Errorf("AppendField = %q", got)
+	}
+	if !errors.Is(err, err.Err) {
+		t.Error("cause is hidden")
 	}
 	if got := err.Error(); got != "426 Upgrade Required: WebSocket version is not 13" {
 		t.Errorf("error is %q", got)

@@ -117,6 +117,8 @@ func TestRequestAccepted(t *testing.T) {
 			"GET http://H:8000/a 1.1 raw=/a path=/a query= host=h:8000 cl=-1 chunked=false close=false expect=false [Host=h:8000]"},
 		{"absolute, default port", head("GET http://h/a HTTP/1.1", "Host: h:80"), HeadLimits{},
 			"GET http://h/a 1.1 raw=/a path=/a query= host=h:80 cl=-1 chunked=false close=false expect=false [Host=h:80]"},
+		{"absolute, default port of https", head("GET HTTPS://h:443/a HTTP/1.1", "Host: h"), HeadLimits{},
+			"GET HTTPS://h:443/a 1.1 raw=/a path=/a query= host=h cl=-1 chunked=false close=false expect=false [Host=h]"},
 		{"absolute without path", head("GET http://h?q HTTP/1.1", "Host: h"), HeadLimits{},
 			"GET http://h?q 1.1 raw= path=/ query=q host=h cl=-1 chunked=false close=false expect=false [Host=h]"},
 		{"absolute without Host", head("GET ws://h/ HTTP/1.1"), HeadLimits{},
@@ -327,6 +329,14 @@ func TestRequestLookup(t *testing.T) {
 	r.EachParam(func(pair, _, _ []byte) bool { pairs = append(pairs, string(pair)); return true })
 	if got := strings.Join(pairs, " "); got != "a=1 .kl=Y b a=2 c=x=y" {
 		t.Errorf("EachParam: %s", got)
+	}
+}
+
+func TestIsHandshake(t *testing.T) {
+	for line, want := range map[string]bool{"Upgrade: websocket": true, "Sec-WebSocket-Key: x": true, "Upgrade: h2c": false} {
+		if got := parsed(t, head("GET / HTTP/1.1", "Host: h", line)).IsHandshake(); got != want {
+			t.Errorf("%s: %v, want %v", line, got, want)
+		}
 	}
 }
 
