@@ -23,7 +23,9 @@ func (s *WebSocket) pong(f *wsproto.Frame) {
 		return
 	}
 	f.Op = wsproto.OpPong
-	s.SendFrame(f)
+	if !s.w.reply.put(s, f) {
+		s.writeFrame(f)
+	}
 }
 
 func (s *WebSocket) onClose(payload []byte) {
@@ -33,7 +35,6 @@ func (s *WebSocket) onClose(payload []byte) {
 		return
 	}
 	if s.state == stateOpen {
-		s.flushReply()
 		if len(payload) == 0 {
 			s.writeClose(wsproto.CodeNoStatus, nil)
 		} else {
@@ -50,7 +51,6 @@ func (s *WebSocket) Close(code wsproto.Code, reason string) {
 	if s.state != stateOpen {
 		return
 	}
-	s.flushReply()
 	s.writeClose(code, []byte(reason))
 	s.state = stateClosing
 	s.t.SetTimeout(s.w.shape.CloseTimeout)
@@ -69,7 +69,6 @@ func (s *WebSocket) fail(err error) {
 		s.t.Close()
 		return
 	}
-	s.flushReply()
 	s.writeClose(code, nil)
 	s.finish(code, nil)
 	s.t.Close()
@@ -78,5 +77,5 @@ func (s *WebSocket) fail(err error) {
 // writeClose queues a Close frame; CodeNoStatus makes an empty one.
 func (s *WebSocket) writeClose(code wsproto.Code, reason []byte) {
 	s.w.out = wsproto.AppendClose(s.w.out[:0], code, reason)
-	s.t.Write(s.w.out)
+	s.write(s.w.out)
 }

@@ -5,30 +5,55 @@ import "github.com/kzfast/kzfast/wsproto"
 // SendFrame implements [Channel]. The frame at hand goes back inside the read
 // buffer when it can; its Data then moves with it and stays readable.
 func (s *WebSocket) SendFrame(f *wsproto.Frame) {
-	if s.state != stateOpen || s.w.reply.put(s, f) {
-		return
+	switch {
+	case s.state != stateOpen:
+	case s.emulates():
+		s.ext.send(s, f)
+	case s.w.reply.put(s, f):
+	default:
+		s.writeFrame(f)
 	}
-	s.flushReply()
+}
+
+// writeFrame queues a copy of f.
+func (s *WebSocket) writeFrame(f *wsproto.Frame) {
 	if f.Off == 0 {
 		s.w.out = wsproto.AppendHeader(s.w.out[:0], f.Op, f.Fin, f.RSV1, f.Len)
-		s.t.Write(s.w.out)
+		s.write(s.w.out)
 	}
 	if len(f.Data) > 0 {
-		s.t.Write(f.Data)
+		s.write(f.Data)
 	}
 }
 
 // SendShared implements [Channel].
 func (s *WebSocket) SendShared(m *Shared) {
-	if s.state == stateOpen {
-		s.flushReply()
+	switch {
+	case s.state != stateOpen:
+	case s.emulates():
+		for i := range m.Messages {
+			p := m.Messages[i].Payload
+			s.ext.send(s, &wsproto.Frame{Op: m.Messages[i].Op, Fin: true, Len: int64(len(p)), Data: p})
+		}
+	default:
+		s.sent()
 		s.t.Send(m.frames)
 	}
 }
 
-// flushReply keeps the order between the reply and what is written past it.
-func (s *WebSocket) flushReply() {
+// write queues a copy of p behind all that was sent before.
+func (s *WebSocket) write(p []byte) {
+	s.sent()
+	s.t.Write(p)
+}
+
+// sent keeps the order between the reply and what is written past it, and
+// notes that the client hears from us.
+func (s *WebSocket) sent() {
 	if s.w.reply.ws == s {
 		s.w.reply.flush()
+	}
+	if s.ext != nil {
+		s.ext.lastWrite = s.w.ticks()
 	}
 }

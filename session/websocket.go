@@ -17,6 +17,7 @@ type WebSocket struct {
 	route    *Route
 	dec      wsproto.Decoder
 	held     *bytebufferpool.ByteBuffer // a frame that has not arrived whole; nil when idle
+	ext      *extension                 // agreed on by an extended handshake; nil for plain clients
 	lastRead uint32                     // ticks
 	index    int32                      // in Worker.sessions
 	code     wsproto.Code               // close code to report, 0 while open
@@ -55,17 +56,18 @@ func (s *WebSocket) start(o *Open) {
 		recv = discard{}
 	}
 	s.recv = recv
-	s.armInactivity()
+	s.arm()
 }
 
 // Data implements [Handler].
 func (s *WebSocket) Data(p []byte) {
-	s.lastRead = s.w.ticks()
-	s.pinged = false
 	if s.state == stateEnded {
 		return
 	}
 	w := s.w
+	if !s.emulates() {
+		s.heard()
+	}
 	w.reply.begin(s, p)
 	for at := 0; at < len(p) && s.state != stateEnded; {
 		n, ok, err := s.dec.Next(p[at:], &s.route.Options.Limits, &w.frame)
@@ -83,8 +85,18 @@ func (s *WebSocket) Data(p []byte) {
 	w.reply.done()
 }
 
-// frame handles one frame or chunk from the decoder.
+// heard notes a sign of life.
+func (s *WebSocket) heard() {
+	s.lastRead = s.w.ticks()
+	s.pinged = false
+}
+
+// frame handles one frame or chunk from the decoder. A native Pong is no
+// answer to an emulated Ping.
 func (s *WebSocket) frame(f *wsproto.Frame) {
+	if s.ext != nil && f.Op != wsproto.OpPong {
+		s.heard()
+	}
 	if f.Op.Control() {
 		if s.gather(f, maxControl) {
 			s.onControl(f)
@@ -96,7 +108,11 @@ func (s *WebSocket) frame(f *wsproto.Frame) {
 		return
 	}
 	if s.gather(f, maxHeld) {
-		s.recv.Frame(s, f)
+		if s.emulates() {
+			s.ext.receive(s, f)
+		} else {
+			s.recv.Frame(s, f)
+		}
 		s.release()
 	}
 }
