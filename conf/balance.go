@@ -11,18 +11,20 @@ import (
 // answers there.
 func (l *loader) checkBalance() {
 	var balancerURIs []URI
+	accepted := make(map[URI]bool)
 	balanced := make(map[URI]*Service)
 	for _, s := range l.cfg.Services {
 		for _, a := range s.Accepts {
 			if s.Type == "balancer" {
 				balancerURIs = append(balancerURIs, a.URI)
+				accepted[a.URI] = true
 			}
 		}
 	}
 	for _, s := range l.cfg.Services {
 		for _, u := range s.Balances {
-			at := l.uriPos(s, "balance", u)
-			if !slices.Contains(balancerURIs, u) && !l.unsure {
+			at := l.balancePos(s, u)
+			if !accepted[u] && !l.unsure {
 				l.errorf(at, "H-1", "service %q: balance URI: %s does not point to a balancer service's accept URI in the configuration file, unable to launch the Gateway; nothing balances it, add a balancer that accepts %s (balancers accept: %s)", shown(s.Name), u, u, orNone(uris(balancerURIs)))
 			}
 			l.checkSame(s, balanced[u], u, at)
@@ -30,7 +32,7 @@ func (l *loader) checkBalance() {
 		}
 		l.checkPairs(s)
 		if len(s.Balances) > 0 && l.cfg.Cluster == nil && l.root.one("cluster") == nil {
-			l.warnf(l.uriPos(s, "balance", s.Balances[0]), "H-8", "service %q has balance URIs but there is no cluster element; it will only be balanced inside this process: add a cluster to balance over members", shown(s.Name))
+			l.warnf(l.balancePos(s, s.Balances[0]), "H-8", "service %q has balance URIs but there is no cluster element; it will only be balanced inside this process: add a cluster to balance over members", shown(s.Name))
 		}
 	}
 	for _, s := range l.cfg.Services {
@@ -50,23 +52,25 @@ func orNone(s string) string {
 	return s
 }
 
-// uriPos finds where a service names a URI.
-func (l *loader) uriPos(s *Service, tag string, u URI) Pos {
-	for _, c := range l.services[s].all(tag) {
-		if v, err := ParseURI(c.text); err == nil && v == u {
-			return c.pos
-		}
-	}
-	return s.Pos
+// balancePos is where a service names a balance URI.
+func (l *loader) balancePos(s *Service, u URI) Pos { return l.balances[use{s, u}] }
+
+// A use is a URI in a service.
+type use struct {
+	s *Service
+	u URI
 }
 
 // checkPairs is H-3, H-4 and H-5 of one service. Every accept is published
 // under every balance URI, so each pair of one scheme is looked at.
 func (l *loader) checkPairs(s *Service) {
 	for _, b := range s.Balances {
-		at := l.uriPos(s, "balance", b)
+		at := l.balancePos(s, b)
 		matched := false
 		for _, a := range s.Accepts {
+			if l.full() {
+				return
+			}
 			switch diff := difference(a.URI, b); {
 			case a.URI == b:
 				l.errorf(at, "H-5", "service %q: balance %s is also its own accept and would redirect to itself; clients would be redirected in a circle: accept on the member's own host name", shown(s.Name), b)

@@ -117,6 +117,10 @@ func (r *report) add(p Pos, rule string, s Severity, format string, args ...any)
 	r.list = append(r.list, Diagnostic{p, rule, s, fmt.Sprintf(format, args...)})
 }
 
+// full reports whether more findings would only be counted. Checks of pairs
+// stop there.
+func (r *report) full() bool { return r.dropped > 0 }
+
 func (r *report) errorf(p Pos, rule, format string, args ...any) {
 	r.add(p, rule, Error, format, args...)
 }
@@ -129,7 +133,7 @@ func (r *report) warnf(p Pos, rule, format string, args ...any) {
 func (r *report) done() Diagnostics {
 	if r.dropped > 0 {
 		r.list = append(r.list, Diagnostic{Pos{File: r.file}, "X-1", Error,
-			fmt.Sprintf("%d more findings are not shown; correct the ones above first", r.dropped)})
+			fmt.Sprintf("%d or more further findings are not shown; correct the ones above first", r.dropped)})
 	}
 	return r.list
 }

@@ -51,7 +51,7 @@ type loader struct {
 	ns            Namespace
 	params        *parameters
 	expandedBytes int
-	services      map[*Service]*node
+	balances      map[use]Pos       // where each balance URI stands
 	unsure        bool              // a URI or type of a service could not be read: nothing is said about counterparts
 	users         map[string]*Users // by path, so that a file is read once
 }
@@ -64,7 +64,7 @@ func newLoader(name string, o Options) *loader {
 		cfg:     &Config{File: abs(name)},
 		users:   make(map[string]*Users),
 
-		services: make(map[*Service]*node),
+		balances: make(map[use]Pos),
 	}
 	l.cfg.Dir = filepath.Dir(l.cfg.File)
 	if d := l.defines["GATEWAY_CONFIG_DIRECTORY"]; d != "" {

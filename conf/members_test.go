@@ -191,3 +191,24 @@ func TestCheckMembersKeys(t *testing.T) {
 		}
 	}
 }
+
+// Two members on one laptop (architecture §8) share the public socket on
+// purpose, and nothing else.
+func TestDemoShape(t *testing.T) {
+	file := func(addr, port string) *Config {
+		shared := `<accept-options><kz:tcp.reuse.port>enabled</kz:tcp.reuse.port></accept-options>`
+		return mustParse(t, addr+".xml", `<cluster><name>demo</name><accept>tcp://`+addr+`:`+port+`</accept><connect>udp://224.2.2.44:44444</connect></cluster>
+		  <service><name>pages</name><accept>http://localhost:8001/</accept><type>directory</type><properties><directory>/demo</directory></properties>`+shared+`</service>
+		  <service><name>balancer</name><accept>ws://localhost:8001/echo</accept><type>balancer</type>`+shared+`</service>
+		  <service><name>echo</name><accept>ws://`+addr+`:8001/echo</accept><balance>ws://localhost:8001/echo</balance><type>echo</type></service>`)
+	}
+	a, b := file("127.0.0.4", "5942"), file("127.0.0.5", "5943")
+	for _, c := range []*Config{a, b} {
+		if ds := c.CheckHost(testHost()); len(ds) > 0 {
+			t.Error(ds)
+		}
+	}
+	if ds := CheckMembersOn([]*Config{a, b}, testHost()); len(ds) > 0 {
+		t.Error(ds)
+	}
+}

@@ -118,13 +118,10 @@ func (l *loader) checkDiscovery(c *Cluster, n *node) {
 			l.errorf(n.pos, "C-12", "cluster connect %s: %s is not a multicast address; use one of 224.0.0.0/4, or tcp://%s for a unicast member", u, a, u.Authority())
 		}
 	}
-	for _, a := range c.Accepts {
-		for _, t := range tcp {
-			if isLoopback(a) && !isLoopback(t) {
-				l.warnf(n.pos, "C-15", "cluster accept %s is a loopback address while connect %s is not; members on other hosts cannot reach this one: accept on a network address", a, t)
-				return
-			}
-		}
+	here := slices.IndexFunc(c.Accepts, isLoopback)
+	there := slices.IndexFunc(tcp, func(u URI) bool { return !isLoopback(u) })
+	if here >= 0 && there >= 0 {
+		l.warnf(n.pos, "C-15", "cluster accept %s is a loopback address while connect %s is not; members on other hosts cannot reach this one: accept on a network address", c.Accepts[here], tcp[there])
 	}
 }
 
@@ -133,12 +130,19 @@ func isLoopback(u URI) bool {
 	return u.Host == "localhost" || ok && a.IsLoopback()
 }
 
+// uris lists URIs for a message, each once and not too many.
 func uris(us []URI) string {
+	const most = 8
 	var texts []string
+	seen := make(map[URI]bool)
 	for _, u := range us {
-		if !slices.Contains(texts, u.String()) {
-			texts = append(texts, u.String())
+		if seen[u] {
+			continue
 		}
+		if seen[u] = true; len(texts) == most {
+			return list(texts) + ", ..."
+		}
+		texts = append(texts, u.String())
 	}
 	return list(texts)
 }

@@ -134,7 +134,7 @@ func (l *loader) resolveModule(n *node) *LoginModule {
 	}
 	m := &LoginModule{Type: typ, Pos: n.pos, Options: make(map[string]string)}
 	m.Success, _ = n.value("success")
-	for _, o := range n.one("options").children0() {
+	for _, o := range n.one("options").kids() {
 		m.Options[o.name] = o.text
 	}
 	switch typ {
@@ -155,8 +155,8 @@ func (l *loader) resolveModule(n *node) *LoginModule {
 	return m
 }
 
-// children0 gives the children of a node that may be nil.
-func (n *node) children0() []*node {
+// kids gives the children of a node that may be nil.
+func (n *node) kids() []*node {
 	if n == nil {
 		return nil
 	}

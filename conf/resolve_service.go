@@ -15,7 +15,6 @@ func (l *loader) resolveServices() {
 	for _, n := range l.root.all("service") {
 		if s := l.resolveService(n); s != nil {
 			l.cfg.Services = append(l.cfg.Services, s)
-			l.services[s] = n
 		} else {
 			l.unsure = true
 		}
@@ -67,13 +66,13 @@ func (l *loader) resolveService(n *node) *Service {
 	l.resolveOptions(n, s)
 	l.resolveAccepts(n, s, t)
 	if t.connect != none {
-		s.Connects = l.serviceURIs(n, "connect", t)
+		s.Connects = l.serviceURIs(n, "connect", t, nil)
 	}
 	if t.name == "balancer" && len(n.all("balance")) > 0 {
 		// E-8 would say the same with less reason.
 		l.errorf(n.one("balance").pos, "H-6", "%s: a balancer cannot stand behind another balancer; remove <balance>", l.service(n))
 	} else {
-		s.Balances = l.serviceURIs(n, "balance", t)
+		s.Balances = l.serviceURIs(n, "balance", t, func(u URI, c *node) { l.balances[use{s, u}] = c.pos })
 	}
 	l.resolveAccess(n, s)
 	if s.Tolerated == "" {
@@ -85,17 +84,17 @@ func (l *loader) resolveService(n *node) *Service {
 
 // resolveAccepts reads accept URIs and gives each its socket.
 func (l *loader) resolveAccepts(n *node, s *Service, t *serviceType) {
-	var seen []URI
+	seen := make(map[URI]bool)
 	for _, c := range n.all("accept") {
 		u, ok := l.serviceURI(n, c, t)
 		if !ok {
 			continue
 		}
-		if slices.Contains(seen, u) {
+		if seen[u] {
 			l.repeated(n, c, u)
 			continue
 		}
-		seen = append(seen, u)
+		seen[u] = true
 		a := &Accept{URI: u, Bind: bindFor(u, s.AcceptOptions.Binds), Pos: c.pos}
 		a.TLS = u.Secure() && s.AcceptOptions.TLS.Encryption
 		s.Accepts = append(s.Accepts, a)
@@ -145,17 +144,22 @@ func quotedName(n *node) string {
 
 var balancerSchemes = []string{"ws", "wss", "http", "https", "sse", "sse+ssl"}
 
-// serviceURIs reads all children of that tag, without repetitions.
-func (l *loader) serviceURIs(n *node, tag string, t *serviceType) []URI {
+// serviceURIs reads all children of that tag, without repetitions, and tells
+// each once.
+func (l *loader) serviceURIs(n *node, tag string, t *serviceType, told func(URI, *node)) []URI {
 	var out []URI
+	seen := make(map[URI]bool)
 	for _, c := range n.all(tag) {
 		u, ok := l.serviceURI(n, c, t)
 		switch {
 		case !ok:
-		case slices.Contains(out, u):
+		case seen[u]:
 			l.repeated(n, c, u)
 		default:
-			out = append(out, u)
+			out, seen[u] = append(out, u), true
+			if told != nil {
+				told(u, c)
+			}
 		}
 	}
 	return out

@@ -7,8 +7,9 @@ import (
 
 // A claim is one accept of one running service on its socket.
 type claim struct {
-	s *Service
-	a *Accept
+	s      *Service
+	a      *Accept
+	socket string // of a.Bind
 }
 
 // checkSockets is B-1, B-2, T-6, T-7, T-8 and KZ-1: what accepts of one socket
@@ -20,9 +21,9 @@ func (l *loader) checkSockets() {
 			continue
 		}
 		for _, a := range s.Accepts {
-			c := claim{s, a}
+			c := claim{s, a, a.Bind.Socket()}
 			for _, other := range byPort[a.Bind.Port] {
-				if overlap(other.a, a) && l.clash(other, c) {
+				if overlap(other, c) && l.clash(other, c) {
 					break
 				}
 			}
@@ -35,11 +36,11 @@ func (l *loader) checkSockets() {
 }
 
 // overlap reports whether two accepts may meet on one address.
-func overlap(a, b *Accept) bool {
-	if (a.URI.Scheme == "udp") != (b.URI.Scheme == "udp") {
+func overlap(a, b claim) bool {
+	if (a.a.URI.Scheme == "udp") != (b.a.URI.Scheme == "udp") {
 		return false
 	}
-	return a.Bind.Any() || b.Bind.Any() || a.Bind.Socket() == b.Bind.Socket()
+	return a.socket == b.socket || a.a.Bind.Any() || b.a.Bind.Any()
 }
 
 func raw(u URI) bool { return u.Scheme == "tcp" || u.Scheme == "ssl" || u.Scheme == "udp" }
