@@ -79,6 +79,13 @@ func TestParseHeadBounds(t *testing.T) {
 	}
 }
 
+func TestEmptyIsNotAbsent(t *testing.T) {
+	_, fields, _, err := ParseHead([]byte(crlf("GET / HTTP/1.1\nOrigin:  \n\n")), nil)
+	if v, ok := Find(fields, "origin"); err != nil || !ok || v == nil || len(v) != 0 {
+		t.Errorf("%q %v %v", v, ok, err)
+	}
+}
+
 func TestDetect(t *testing.T) {
 	for _, tt := range []struct {
 		method, ct, kct string

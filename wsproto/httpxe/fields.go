@@ -19,9 +19,17 @@ var errLong = fmt.Errorf("message head above %d bytes", MaxHead)
 // space before a colon, no control bytes. Values lose their outer blanks.
 //
 // n is the length of the head; n == 0 with a nil error means that b ends
-// inside it. fields is appended to and everything returned aliases b. An error
-// obliges the caller to refuse the message: none of it may be used.
+// inside it; then its lines have not been looked at, so that a head which comes
+// in single bytes costs little more than one that comes whole. fields is
+// appended to and everything returned aliases b. An error obliges the caller to
+// refuse the message: none of it may be used.
 func ParseHead(b []byte, fields []Field) (start []byte, _ []Field, n int, err error) {
+	if !hasBlankLine(b) {
+		if len(b) > MaxHead {
+			return nil, fields, 0, errLong
+		}
+		return nil, fields, 0, nil
+	}
 	for line := 0; ; line++ {
 		end := bytes.IndexByte(b[n:], '\n')
 		if end < 0 {
@@ -58,6 +66,12 @@ func ParseHead(b []byte, fields []Field) (start []byte, _ []Field, n int, err er
 	}
 }
 
+// hasBlankLine accepts bare LF as well: such a head is complete, and wrong.
+func hasBlankLine(b []byte) bool {
+	return len(b) > 0 && (b[0] == '\r' || b[0] == '\n') ||
+		bytes.Contains(b, []byte("\n\r\n")) || bytes.Contains(b, []byte("\n\n"))
+}
+
 func parseField(l []byte) (Field, error) {
 	i := bytes.IndexByte(l, ':')
 	if i <= 0 || !token(l[:i]) {
@@ -66,7 +80,19 @@ func parseField(l []byte) (Field, error) {
 	if !visible(l[i+1:]) {
 		return Field{}, fmt.Errorf("control byte in header %.40q", l[:i])
 	}
-	return Field{Name: l[:i], Value: bytes.Trim(l[i+1:], " \t")}, nil
+	return Field{Name: l[:i], Value: trim(l[i+1:])}, nil
+}
+
+// trim cuts outer blanks; unlike bytes.Trim it never returns nil, because an
+// empty header is not an absent one.
+func trim(b []byte) []byte {
+	for len(b) > 0 && (b[0] == ' ' || b[0] == '\t') {
+		b = b[1:]
+	}
+	for len(b) > 0 && (b[len(b)-1] == ' ' || b[len(b)-1] == '\t') {
+		b = b[:len(b)-1]
+	}
+	return b
 }
 
 func visible(b []byte) bool {

@@ -97,7 +97,7 @@ func (r *Response) appendPlain(dst []byte) []byte {
 	dst = appendStatus(dst, r.Status, r.Reason)
 	dst = appendLines(dst, r.lines)
 	dst = r.appendCookies(dst)
-	if r.Length == LengthLast && r.Status != 101 {
+	if r.Length == LengthLast {
 		dst = appendLine(dst, Field{Name: contentLength, Value: r.length(len(r.Body))})
 	}
 	dst = append(dst, '\r', '\n')

@@ -133,6 +133,20 @@ func IdleTimeout(inactivity time.Duration) time.Duration {
 	return max(5*time.Second, inactivity.Truncate(time.Second))
 }
 
+// LongPoll reports whether a downstream request wants a response that ends with
+// the first flush: .ki=p, or X-Kaazing-Proxy-Buffering: on (buffering is that
+// header's value). Only sequenced sessions may; the error is a 400 that resets
+// the session.
+func LongPoll(p *Params, buffering []byte, s *Sequence) (bool, error) {
+	if !p.Proxy && string(buffering) != "on" {
+		return false, nil
+	}
+	if !s.On() {
+		return false, errNoSequence
+	}
+	return true, nil
+}
+
 // DownstreamHead fills r with the head of a downstream response (protocol.md
 // §6.5). Streaming: frames follow until the connection is closed. A long-poll
 // has a Content-Length instead: the caller sets r.Body to the frames, RECONNECT

@@ -101,6 +101,42 @@ func TestCreateBody(t *testing.T) {
 	}
 }
 
+// The Location of a redirected create and pre-flight (protocol.md §4.5f, §5.2).
+func TestRedirectPieces(t *testing.T) {
+	const member = "http://node1.example.com:8081/echo"
+	for _, tt := range []struct{ path, query, want string }{
+		{"/echo/;e/cbm", ".kn=1&topic=a", member + "/;e/cbm?topic=a"},
+		{"/echo/;e/ctm", ".kn=3737770856823772", member + "/;e/ctm"},
+		{"/echo/;e/cookies", ".krn=42&.kl=Y", member + "?.kl=Y"},
+	} {
+		p, _ := ParsePath([]byte(tt.path))
+		got := []byte(member)
+		if p.Kind == Create {
+			got = AppendCreateSuffix(got, p.Encoding)
+		}
+		if got = AppendQuery(got, []byte(tt.query)); string(got) != tt.want {
+			t.Errorf("%s?%s: %s, want %s", tt.path, tt.query, got, tt.want)
+		}
+	}
+}
+
+func TestLongPoll(t *testing.T) {
+	on, off := NewSequence(1), Sequence{}
+	for _, tt := range []struct {
+		p         Params
+		buffering string
+		s         *Sequence
+		want, ok  bool
+	}{
+		{Params{}, "", &on, false, true}, {Params{}, "off", &off, false, true}, {Params{Proxy: true}, "", &on, true, true},
+		{Params{}, "on", &on, true, true}, {Params{Proxy: true}, "", &off, false, false}, {Params{}, "on", &off, false, false},
+	} {
+		if got, err := LongPoll(&tt.p, []byte(tt.buffering), tt.s); got != tt.want || (err == nil) != tt.ok {
+			t.Errorf("%+v: %v, %v", tt, got, err)
+		}
+	}
+}
+
 func TestParams(t *testing.T) {
 	p, err := ParseParams([]byte("topic=a&.kl=Y&.kv=10.05&.ki=p&.kd=s&.kns=1&.kac=ex&.ksn=9007199254740991&.kb=4096&.kp=2048" +
 		"&.kbp=4096&.kkt=20&.kf=200&.kc=text/plain;charset=windows-1252&.kcc=private&.kct=application%2Fx-message-http" +

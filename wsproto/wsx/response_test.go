@@ -93,6 +93,22 @@ func TestFrames(t *testing.T) {
 	}
 }
 
+func TestResponseAllocs(t *testing.T) {
+	var r httpxe.Response
+	key, proto, day := []byte(accept), []byte("x"), []byte(date)
+	dst := make([]byte, 0, 1024)
+	render := func() {
+		r.Reset()
+		Upgrade(&r, key, proto, nil, Extensions{PingPong: true})
+		r.Date = day
+		dst = AppendMarker(AppendResponse(dst[:0], &r))
+	}
+	render()
+	if n := testing.AllocsPerRun(100, render); n != 0 {
+		t.Errorf("%v allocations, want 0", n)
+	}
+}
+
 func TestOuterLength(t *testing.T) {
 	var r httpxe.Response
 	Upgrade(&r, []byte(accept), []byte(Subprotocol), []byte("WebSocket"), Extensions{})
