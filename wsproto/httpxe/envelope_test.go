@@ -68,7 +68,7 @@ func TestParseHeadBounds(t *testing.T) {
 	if _, _, _, err := ParseHead(long, nil); err == nil {
 		t.Error("endless line accepted")
 	}
-	many := []byte("GET / HTTP/1.1\r\n" + string(bytes.Repeat([]byte("A: b\r\n"), MaxFields+1)))
+	many := []byte("GET / HTTP/1.1\r\n" + string(bytes.Repeat([]byte("A: b\r\n"), MaxFields+1)) + "\r\n")
 	if _, _, _, err := ParseHead(many, nil); err == nil {
 		t.Error("too many fields accepted")
 	}
