@@ -4,7 +4,6 @@ import (
 	"github.com/kzfast/kzfast/auth"
 	"github.com/kzfast/kzfast/conf"
 	"github.com/kzfast/kzfast/session"
-	"github.com/kzfast/kzfast/wsproto"
 )
 
 // A guard admits the users of a service's realm.
@@ -61,20 +60,15 @@ func newUsers(c *conf.Users) (*auth.Users, error) {
 	return auth.NewUsers(users, roles)
 }
 
-// Admit implements [session.Guard].
-func (g *guard) Admit(r *wsproto.Request) (principal string, status int, challenge string) {
-	authorization, _ := r.Header("Authorization")
-	return g.check(authorization, false)
-}
-
-func (g *guard) check(authorization []byte, native bool) (principal string, status int, challenge string) {
+// Check implements [session.Guard].
+func (g *guard) Check(authorization []byte) (principal string, status int, challenge string) {
 	switch res := g.realm.Check(authorization, g.roles); res.Status {
 	case auth.OK:
 		return res.Principal, 0, ""
 	case auth.Forbidden:
 		return "", 403, ""
 	}
-	return "", 401, g.realm.Challenge(native)
+	return "", 401, g.realm.Challenge(false)
 }
 
 // Native implements [session.Guard].

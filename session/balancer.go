@@ -4,6 +4,7 @@ import (
 	"net/netip"
 
 	"github.com/kzfast/kzfast/wsproto"
+	"github.com/kzfast/kzfast/wsproto/wsx"
 )
 
 // A Balancer answers for a balancer URI.
@@ -62,6 +63,13 @@ type Answer struct {
 func (x *exchange) balance(route *Route, r *wsproto.Request, cors []wsproto.Field, p []byte, n int) int {
 	if err := wsproto.CheckUpgrade(r); err != nil {
 		return x.reject(err, nil)
+	}
+	if r.HasToken("Sec-WebSocket-Protocol", wsx.Subprotocol) {
+		kind := ClientInner
+		if v, _ := r.QueryParam(".kl"); string(v) == "Y" {
+			kind = ClientDirective
+		}
+		return x.extend(route, r, cors, x.ask(route, r, kind, nil), p[n:])
 	}
 	kind := ClientPlain
 	if v, _ := r.QueryParam(".kl"); string(v) == "Y" {
@@ -149,13 +157,8 @@ func (x *exchange) directive(a *Answer, r *wsproto.Request, cors []wsproto.Field
 	}
 	answer := wsproto.Answer{Headers: cors, SetCookie: a.SetCookie, Server: w.shape.Server, Date: w.Date()}
 	w.out = answer.Append(w.out[:0], r)
-	w.out = wsproto.AppendHeader(w.out, wsproto.OpBinary, true, false, int64(len(directiveR)+len(a.Location)))
-	w.out = append(w.out, directiveR...)
-	w.out = append(w.out, a.Location...)
+	w.out = wsx.AppendRedirect(w.out, a.Location)
 	w.out = wsproto.AppendClose(w.out, wsproto.CodeNormal, nil)
 	x.t.Send(w.out)
 	return x.end()
 }
-
-// directiveR is U+F0FF 'R'.
-const directiveR = "\uf0ffR"

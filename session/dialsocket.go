@@ -34,16 +34,15 @@ type DialedSocket struct {
 	held     *bytebufferpool.ByteBuffer // the answer's head, then an unfinished frame
 	shake    *wsproto.Handshake         // until the answer was checked
 	mask     [4]byte                    // of the frame being sent in chunks
-	lastRead uint32
+	inactive inactivity
 	state    state
 	finished bool
-	pinged   bool
 }
 
 // DialWebSocket connects to addr and shakes hands as d says, offering
 // protocol unless it is empty. recv gets the conversation's events.
 func DialWebSocket(w *Worker, addr netip.AddrPort, timeout time.Duration, d *Dialing, protocol string, recv Receiver) *DialedSocket {
-	s := &DialedSocket{w: w, recv: recv, dialing: d, lastRead: w.ticks()}
+	s := &DialedSocket{w: w, recv: recv, dialing: d}
 	s.limits = wsproto.Limits{Client: true, MaxMessage: d.MaxMessage}
 	if d.MaxMessage == 0 {
 		s.limits.MaxMessage = -1
@@ -52,6 +51,7 @@ func DialWebSocket(w *Worker, addr netip.AddrPort, timeout time.Duration, d *Dia
 	if protocol != "" {
 		s.shake.Protocols = []string{protocol}
 	}
+	s.inactive.heard(w)
 	w.Loop.Dial(addr, timeout, func(t Transport) Handler {
 		s.t = t
 		head, err := s.shake.Append(nil)
@@ -76,8 +76,7 @@ func (w *Worker) key() string {
 
 // Data implements [Handler].
 func (s *DialedSocket) Data(p []byte) {
-	s.lastRead = s.w.ticks()
-	s.pinged = false
+	s.inactive.heard(s.w)
 	if s.shake != nil {
 		if p = s.answer(p); len(p) == 0 {
 			return
@@ -235,21 +234,22 @@ func (s *DialedSocket) Close(code wsproto.Code, reason string) {
 // Timeout implements [Handler].
 func (s *DialedSocket) Timeout() {
 	limit := s.dialing.Inactivity
-	silent := durationOf(s.w.ticks() - s.lastRead)
 	switch {
 	case s.shake != nil || s.state != stateOpen:
 		s.t.Abort()
+		return
 	case limit <= 0:
-	case silent >= limit-tick && s.pinged:
+		return
+	}
+	switch s.inactive.due(s.w, limit) {
+	case silenceEnds:
 		s.finish(wsproto.CodeAbnormal, nil)
 		s.t.Close()
-	case silent >= limit/2-tick && !s.pinged:
-		s.pinged = true
+		return
+	case silencePings:
 		s.send(&wsproto.Frame{Op: wsproto.OpPing, Fin: true})
-		s.t.SetTimeout(limit - limit/2)
-	default:
-		s.t.SetTimeout(max(limit/2-silent, tick))
 	}
+	s.t.SetTimeout(s.inactive.next(s.w, limit))
 }
 
 // EOF implements [Handler].

@@ -65,15 +65,16 @@ type Options struct {
 	KeepAlive    time.Duration  // http.keepalive.timeout
 	PendingLimit int            // bytes queued for one client; 0 is the engine's
 	Protocols    []string       // subprotocols of the service itself
+	PassProtocol bool           // the back end speaks the client's subprotocol
 	Compression  bool           // permessage-deflate is negotiated
 }
 
 // A Guard decides who may open a conversation.
 type Guard interface {
-	// Admit judges the request's credentials. status is 0 when it is
-	// admitted, else 401 or 403; challenge is the WWW-Authenticate value of
-	// a 401.
-	Admit(r *wsproto.Request) (principal string, status int, challenge string)
+	// Check judges the value of an Authorization header, nil for none.
+	// status is 0 when it admits somebody, else 401 or 403; challenge is
+	// the WWW-Authenticate value of a 401.
+	Check(authorization []byte) (principal string, status int, challenge string)
 	// Native reports whether a client without the vendor's library can
 	// answer the challenge.
 	Native() bool

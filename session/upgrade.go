@@ -5,6 +5,7 @@ import (
 
 	"github.com/kzfast/kzfast/wsproto"
 	"github.com/kzfast/kzfast/wsproto/origin"
+	"github.com/kzfast/kzfast/wsproto/wsx"
 )
 
 // upgrade answers an upgrade request for a WebSocket route, with the checks
@@ -25,6 +26,12 @@ func (x *exchange) upgrade(route *Route, rest []byte, r *wsproto.Request, p []by
 	}
 	if route.Balancer != nil {
 		return x.balance(route, r, cors, p, n)
+	}
+	if r.HasToken("Sec-WebSocket-Protocol", wsx.Subprotocol) {
+		if err := wsproto.CheckUpgrade(r); err != nil {
+			return x.reject(err, nil)
+		}
+		return x.extend(route, r, cors, nil, p[n:])
 	}
 	return x.accept(route, r, cors, nil, p[n:])
 }
@@ -67,13 +74,16 @@ func (x *exchange) accept(route *Route, r *wsproto.Request, cors []wsproto.Field
 		return x.reject(errDraining, retryAfter)
 	}
 	offered, _ := r.Header("Sec-WebSocket-Protocol")
-	protocol, ok := choose(route.Options.Protocols, offered)
+	protocol, ok := route.Options.choose(offered)
 	if !ok {
 		return x.reject(errProtocol, nil)
 	}
 	w := x.w
 	a := wsproto.Answer{Protocol: protocol, Headers: cors, SetCookie: cookie, Server: w.shape.Server, Date: w.Date()}
 	w.out = a.Append(w.out[:0], r)
+	if v, _ := r.QueryParam(".kl"); string(v) == "Y" {
+		w.out = wsx.AppendContinue(w.out)
+	}
 	x.t.Send(w.out)
 
 	s := newWebSocket(x.t, w, route)
@@ -91,7 +101,8 @@ func (x *exchange) admit(route *Route, r *wsproto.Request) (principal string, ok
 	if route.Guard == nil {
 		return "", true
 	}
-	principal, status, challenge := route.Guard.Admit(r)
+	authorization, _ := r.Header("Authorization")
+	principal, status, challenge := route.Guard.Check(authorization)
 	switch {
 	case status == 0:
 		return principal, true
@@ -106,8 +117,13 @@ func (x *exchange) admit(route *Route, r *wsproto.Request) (principal string, ok
 
 // choose picks the first of the server's subprotocols that the client offers
 // (spec/protocol.md §1.7). A service without any accepts every client and
-// names none.
-func choose(own []string, offered []byte) (string, bool) {
+// names none; one that passes protocols on takes the client's first.
+func (o *Options) choose(offered []byte) (string, bool) {
+	own := o.Protocols
+	if o.PassProtocol && len(own) == 0 {
+		first, _, _ := bytes.Cut(offered, []byte{','})
+		return string(bytes.TrimSpace(first)), true
+	}
 	if len(own) == 0 {
 		return "", true
 	}

@@ -18,11 +18,10 @@ type WebSocket struct {
 	dec      wsproto.Decoder
 	held     *bytebufferpool.ByteBuffer // a frame that has not arrived whole; nil when idle
 	ext      *extension                 // agreed on by an extended handshake; nil for plain clients
-	lastRead uint32                     // ticks
-	index    int32                      // in Worker.sessions
-	code     wsproto.Code               // close code to report, 0 while open
+	inactive inactivity
+	index    int32        // in Worker.sessions
+	code     wsproto.Code // close code to report, 0 while open
 	state    state
-	pinged   bool
 }
 
 type state uint8
@@ -40,7 +39,8 @@ const maxHeld = 64 << 10
 const maxControl = 125 // RFC 6455 §5.5
 
 func newWebSocket(t Transport, w *Worker, r *Route) *WebSocket {
-	s := &WebSocket{t: t, w: w, route: r, lastRead: w.ticks()}
+	s := &WebSocket{t: t, w: w, route: r}
+	s.inactive.heard(w)
 	w.add(s)
 	if r.Options.PendingLimit > 0 {
 		t.SetLimit(r.Options.PendingLimit)
@@ -66,7 +66,7 @@ func (s *WebSocket) Data(p []byte) {
 	}
 	w := s.w
 	if !s.emulates() {
-		s.heard()
+		s.inactive.heard(w)
 	}
 	w.reply.begin(s, p)
 	for at := 0; at < len(p) && s.state != stateEnded; {
@@ -85,17 +85,11 @@ func (s *WebSocket) Data(p []byte) {
 	w.reply.done()
 }
 
-// heard notes a sign of life.
-func (s *WebSocket) heard() {
-	s.lastRead = s.w.ticks()
-	s.pinged = false
-}
-
 // frame handles one frame or chunk from the decoder. A native Pong is no
 // answer to an emulated Ping.
 func (s *WebSocket) frame(f *wsproto.Frame) {
 	if s.ext != nil && f.Op != wsproto.OpPong {
-		s.heard()
+		s.inactive.heard(s.w)
 	}
 	if f.Op.Control() {
 		if s.gather(f, maxControl) {
