@@ -32,8 +32,9 @@ func (b *Bench) Build(ctx context.Context) error {
 	}
 	if _, err := os.Stat(filepath.Join(b.Root, "cmd", "kzfast")); err != nil {
 		b.say("kzfast: left out, there is no cmd/kzfast")
-	} else if err := b.compile(ctx, b.Root, "go", "build", "-o", filepath.Join("bin", "kzfast"), "./cmd/kzfast"); err != nil {
+	} else if err := b.compile(ctx, b.Root, "go", "build", "-o", b.bin("kzfast"), "./cmd/kzfast"); err != nil {
 		b.say("kzfast: left out: %v", err)
+		_ = os.Remove(b.bin("kzfast"))
 	}
 	for _, p := range peers {
 		dir := filepath.Join(b.Root, "bench", "peers", p.name)

@@ -20,6 +20,7 @@ type Collection struct {
 type traces struct {
 	mu   sync.Mutex
 	list []trace
+	last [2]string // the last lines that were not traces
 }
 
 type trace struct {
@@ -29,12 +30,20 @@ type trace struct {
 
 func (t *traces) add(at time.Time, line string) {
 	c, ok := parseTrace(line)
-	if !ok {
-		return
-	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	if !ok {
+		t.last = [2]string{t.last[1], line}
+		return
+	}
 	t.list = append(t.list, trace{at, c})
+}
+
+// said is the end of what else the process wrote to its standard error.
+func (t *traces) said() string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return strings.TrimPrefix(strings.Join(t.last[:], " / "), " / ")
 }
 
 // between sums the cycles that ended in the interval.

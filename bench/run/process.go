@@ -52,7 +52,7 @@ func (b *Bench) start(ctx context.Context, name string, cpu int, addr string, ar
 	go p.wait(log)
 	if err := p.ready(ctx, addr); err != nil {
 		p.stop()
-		return nil, fmt.Errorf("%s: %w (see %s)", name, err, log.Name())
+		return nil, fmt.Errorf("%s: %w (%s)", name, err, filepath.Base(log.Name()))
 	}
 	return p, nil
 }
@@ -93,7 +93,7 @@ func (p *process) ready(ctx context.Context, addr string) error {
 		}
 		select {
 		case <-p.ended:
-			return fmt.Errorf("it ended at once: %v", p.cmd.ProcessState)
+			return fmt.Errorf("it ended at once: %v: %s", p.cmd.ProcessState, p.trace.said())
 		case <-ctx.Done():
 			return ctx.Err()
 		case <-deadline.C:

@@ -95,14 +95,15 @@ func floorC(b *Bench, r Role) []string {
 	return nil
 }
 
-// kzfast runs bin/kzfast with one of bench/conf.
+// kzfast runs the gateway with one of bench/conf. It is a build of the
+// runner's own, so that nobody replaces it between two rounds.
 func kzfast(files map[Role]string) func(*Bench, Role) []string {
 	return func(b *Bench, r Role) []string {
 		name, ok := files[r]
 		if !ok {
 			return nil
 		}
-		return []string{filepath.Join(b.Root, "bin", "kzfast"), "-config", filepath.Join(b.Root, "bench", "conf", name+".xml")}
+		return []string{b.bin("kzfast"), "-config", filepath.Join(b.Root, "bench", "conf", name+".xml")}
 	}
 }
 
