@@ -12,6 +12,7 @@ import (
 type advertiser struct {
 	mu    sync.Mutex
 	state balance.State
+	last  *balance.Advert
 }
 
 // publish sets the member's state and tells everybody.
@@ -50,6 +51,7 @@ func (g *Gateway) advertise() {
 			})
 		}
 	}
+	g.advert.last = a
 	g.table.Set(g.memberID(), a)
 	if g.cluster != nil {
 		g.cluster.Advertise(a.Append(nil))

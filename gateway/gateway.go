@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/kzfast/kzfast/balance"
@@ -48,8 +49,11 @@ type Gateway struct {
 	names    nameCache
 	webs     sync.WaitGroup
 
-	advert advertiser
-	dumps  *coalescer
+	advert   advertiser
+	others   map[string]*balance.Advert // of other members; events goroutine only
+	dumps    *coalescer
+	reported atomic.Pointer[[]string] // the state printed last
+	helpers  sync.WaitGroup           // goroutines that end with ctx
 }
 
 // New builds a gateway of cfg. Nothing listens yet, but names are resolved.
@@ -60,13 +64,14 @@ func New(cfg *conf.Config, o Options) (*Gateway, error) {
 	g := &Gateway{
 		cfg: cfg, log: o.Logger, version: o.Version,
 		joined:   make(chan struct{}),
+		others:   make(map[string]*balance.Advert),
 		byConf:   make(map[*conf.Service]*service),
 		routeOf:  make(map[string]*session.Route),
 		handlers: make(map[*session.Route]http.Handler),
 		cookies:  make(map[string]*balance.Affinity),
 	}
 	g.ctx, g.cancel = context.WithCancel(context.Background())
-	g.dumps = newCoalescer(g.ctx, dumpDelay, g.reportState)
+	g.dumps = newCoalescer(g.ctx, dumpDelay, g.reportChange)
 	if err := g.build(); err != nil {
 		g.cancel()
 		return nil, err
@@ -121,6 +126,9 @@ func (g *Gateway) Start(ctx context.Context) (err error) {
 	g.publish(balance.Up)
 	g.reportBound("bound")
 	g.reportStarted(began)
+	if g.cluster != nil {
+		g.helpers.Go(g.tellLoad)
+	}
 	return nil
 }
 
@@ -229,8 +237,9 @@ func (g *Gateway) stop(ctx context.Context) error {
 	if g.cluster != nil {
 		g.leave(ctx)
 	}
-	g.names.wait()
 	g.cancel()
+	g.names.wait()
+	g.helpers.Wait()
 	g.dumps.wait()
 	return errors.Join(errs...)
 }

@@ -40,7 +40,7 @@ func (g *Gateway) join(ctx context.Context) error {
 		return fmt.Errorf("%s: cluster accept %s: %w", c.Pos, c.Accepts[0], err)
 	}
 	self := g.cluster.Self()
-	g.reportMembers()
+	g.reportMembers(g.cluster.Members())
 	g.say("Cluster Member started: IP Address: %s; Port: %d; id: %s", self.Addr.Addr(), self.Addr.Port(), self.ID)
 	return nil
 }
@@ -53,13 +53,14 @@ func (g *Gateway) onEvent(e cluster.Event) {
 	}
 	switch id := e.Member.ID; e.Kind {
 	case cluster.Online:
-		g.reportMembers()
+		g.reportMembers(e.Members)
 		g.say("Cluster member %s is now online", id)
 		g.say("Member Added")
 		g.reportState()
 	case cluster.Gone:
 		g.table.Drop(id)
-		g.reportMembers()
+		delete(g.others, id)
+		g.reportMembers(e.Members)
 		g.say("Cluster member %s has gone down", id)
 		g.say("Cluster member %s is down", id)
 		g.log.Debug("member ended", "member", id, "left", e.Left)
@@ -67,6 +68,8 @@ func (g *Gateway) onEvent(e cluster.Event) {
 		g.reportState()
 	case cluster.Changed:
 		g.onAdvert(id, e.Advert)
+	case cluster.Load:
+		g.onLoad(id, e.Advert)
 	case cluster.LinkDown:
 		g.table.SetLink(id, false)
 		g.log.Debug("member link down", "member", id)
@@ -85,8 +88,10 @@ func (g *Gateway) onAdvert(id string, b []byte) {
 		g.log.Warn("advert refused", "member", id, "err", err)
 		return
 	}
+	was := g.others[id]
+	g.others[id] = a
 	g.table.Set(id, a)
-	if a.State == balance.Draining {
+	if a.State == balance.Draining && (was == nil || was.State != balance.Draining) {
 		g.say("Cluster member %s is draining", id)
 	}
 	g.dumps.call()
@@ -114,6 +119,13 @@ func (g *Gateway) clusterOptions() (cluster.Options, error) {
 		Name: c.Name, Bind: bind, Interface: c.MulticastInterface, TTL: c.MulticastTTL,
 		Keys: c.Keys, Profile: profiles[c.Profile], Product: g.version,
 		Logger: g.log, Events: g.onEvent,
+	}
+	for _, u := range c.Accepts[1:] {
+		a, err := clusterAddr(u.Host, u.Iface, u.Port)
+		if err != nil {
+			return o, fmt.Errorf("%s: cluster accept %s: %w", c.Pos, u, err)
+		}
+		o.Extra = append(o.Extra, a.Addr())
 	}
 	if c.Advertise != "" {
 		if o.Advertise, err = netip.ParseAddrPort(c.Advertise); err != nil {

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/kzfast/kzfast/cluster"
 )
 
 // The lines below are those that operators of the predecessor know and grep
@@ -14,8 +16,7 @@ import (
 func (g *Gateway) say(format string, args ...any) { g.log.Info(fmt.Sprintf(format, args...)) }
 
 // reportMembers prints the member list banner.
-func (g *Gateway) reportMembers() {
-	members := g.cluster.Members()
+func (g *Gateway) reportMembers(members []cluster.Member) {
 	var b strings.Builder
 	fmt.Fprintf(&b, "\n\nMembers [%d] {\n", len(members))
 	for _, m := range members {
@@ -32,17 +33,34 @@ func (g *Gateway) reportMembers() {
 // reportState prints the members and the balancer map. Without a cluster
 // there is nothing to print.
 func (g *Gateway) reportState() {
+	if lines := g.state(); lines != nil {
+		g.reported.Store(&lines)
+		for _, l := range lines {
+			g.log.Info(l)
+		}
+	}
+}
+
+// reportChange prints the state when it is not what was printed last.
+func (g *Gateway) reportChange() {
+	if last := g.reported.Load(); last == nil || !slices.Equal(*last, g.state()) {
+		g.reportState()
+	}
+}
+
+func (g *Gateway) state() []string {
 	if g.cluster == nil {
-		return
+		return nil
 	}
-	g.say("Current cluster members:")
+	lines := []string{"Current cluster members:"}
 	for _, m := range g.cluster.Members() {
-		g.say("      member: %s", m.ID)
+		lines = append(lines, "      member: "+m.ID)
 	}
-	g.say("Current shared balancer map:")
+	lines = append(lines, "Current shared balancer map:")
 	for _, m := range g.table.Snapshot() {
-		g.say("%s", m)
+		lines = append(lines, m.String())
 	}
+	return lines
 }
 
 const reportTime = "2006-01-02 15:04:05"
