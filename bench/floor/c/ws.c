@@ -139,7 +139,7 @@ size_t upgrade(int fd, const uint8_t *p, size_t n)
 	const uint8_t *end = memmem(p, n, "\r\n\r\n", 4);
 	if (!end)
 		return 0;
-	for (const uint8_t *l = p; l + sizeof name + 24 < end; l++) {
+	for (const uint8_t *l = p; l + sizeof name - 1 + 24 <= end; l++) {
 		if (*l != '\r' || strncasecmp((const char *)l, name, sizeof name - 1))
 			continue;
 		l += sizeof name - 1;
