@@ -37,7 +37,7 @@
 // # Goroutines
 //
 // Each is ended by Shutdown, which waits for all of ours: the membership loop,
-// the event goroutine, four senders, the metadata updater, the heal loop with at
+// the event goroutine, eight senders, the metadata updater, the heal loop with at
 // most four joins, per link a reader and a heartbeat, per incoming stream a
 // short-lived reader of its first byte, two per listening address, and the
 // beacon's. memberlist's own end within a probe interval of Shutdown.

@@ -15,6 +15,7 @@ import (
 // by reliability.md F11: whole again 5 s after the network is.
 const (
 	healEvery  = 3 * time.Second  // per missing address, ± 20 %
+	lookEvery  = 10 * time.Second // between DNS rounds while somebody is online, else healEvery
 	healSlow   = 10 * time.Second // once missing for slowAfter
 	slowAfter  = 2 * time.Hour
 	healTick   = 250 * time.Millisecond
@@ -69,6 +70,7 @@ type healer struct {
 	joins   int
 	begun   []time.Time // recent joins, for perRound
 	looking bool        // a DNS round runs
+	lookAt  time.Time   // when the next one is due
 	looked  bool        // the first one is over
 	wake    chan struct{}
 	first   chan struct{} // closed when the first other member was met
@@ -94,14 +96,11 @@ func (h *healer) close() { h.cancel() }
 
 func (h *healer) run() {
 	defer h.wg.Done()
-	var lookAt time.Time
 	tick := time.NewTicker(healTick)
 	defer tick.Stop()
 	for {
 		now := time.Now()
-		if !now.Before(lookAt) && h.look() {
-			lookAt = now.Add(jitter(healEvery))
-		}
+		h.look(now)
 		h.round(now)
 		select {
 		case <-h.ctx.Done():
@@ -123,11 +122,15 @@ func (h *healer) nudge() {
 
 // look resolves the seeds anew. Names are asked for on a goroutine of their
 // own, so a slow DNS delays nothing else.
-func (h *healer) look() bool {
+func (h *healer) look(now time.Time) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if h.looking {
-		return false
+	if h.looking || now.Before(h.lookAt) {
+		return
+	}
+	h.lookAt = now.Add(jitter(lookEvery))
+	if len(h.online) == 0 {
+		h.lookAt = now.Add(jitter(healEvery))
 	}
 	var names []seed
 	for _, s := range h.seeds {
@@ -139,12 +142,11 @@ func (h *healer) look() bool {
 	}
 	if len(names) == 0 {
 		h.looked = true
-		return true
+		return
 	}
 	h.looking = true
 	h.wg.Add(1)
 	go h.resolve(names)
-	return true
 }
 
 func (h *healer) resolve(names []seed) {
@@ -202,7 +204,7 @@ func (h *healer) candidate(a netip.AddrPort) *candidate {
 // setSeeds replaces the configured seeds.
 func (h *healer) setSeeds(seeds []seed) {
 	h.mu.Lock()
-	h.seeds = seeds
+	h.seeds, h.lookAt = seeds, time.Time{}
 	for _, c := range h.known {
 		c.seed = c.seed && h.literal(c.addr)
 	}

@@ -12,8 +12,8 @@ import (
 const (
 	loopTick     = 250 * time.Millisecond
 	expireEvery  = time.Minute
-	maxOutranks  = 3 // per minute; more means that another process lives under our name
-	updateBudget = time.Second
+	maxOutranks  = 3                      // per minute; more means that another process lives under our name
+	updateBudget = 100 * time.Millisecond // between metadata broadcasts, at least
 )
 
 // loop is the one goroutine that changes membership.
@@ -152,7 +152,8 @@ func (c *Cluster) changed() {
 }
 
 // updateMeta lets gossip carry our newest metadata. The call into memberlist
-// blocks until a broadcast went out, hence a goroutine of its own.
+// blocks until a broadcast went out or its budget is over, hence a goroutine of
+// its own; changes meanwhile go out together.
 func (c *Cluster) updateMeta() {
 	defer c.wg.Done()
 	for {
@@ -160,9 +161,8 @@ func (c *Cluster) updateMeta() {
 		case <-c.done:
 			return
 		case <-c.remeta:
-			if err := c.ml.UpdateNode(updateBudget); err != nil {
-				c.log.Debug("metadata broadcast not confirmed", "err", err)
-			}
+			// An error says only that the broadcast is still on its way.
+			_ = c.ml.UpdateNode(updateBudget)
 		}
 	}
 }

@@ -23,6 +23,7 @@ type memNet struct {
 	delay time.Duration              // longest one-way delay
 	cut   func(from, to string) bool // nil = none
 	turn  chan struct{}              // closed and replaced when the topology changes
+	noUDP bool                       // packets are dropped, streams work
 }
 
 func newMemNet(seed uint64) *memNet {
@@ -50,6 +51,12 @@ func (n *memNet) split(side ...string) {
 	n.setCut(func(from, to string) bool { return in[from] != in[to] })
 }
 
+func (n *memNet) setLoss(share float64) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.loss = share
+}
+
 func (n *memNet) heal() { n.setCut(nil) }
 
 func (n *memNet) isCut(from, to string) (bool, <-chan struct{}) {
@@ -68,6 +75,18 @@ func (n *memNet) lost() bool {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	return n.loss > 0 && n.rng.Float64() < n.loss
+}
+
+func (n *memNet) setNoUDP(on bool) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.noUDP = on
+}
+
+func (n *memNet) udpBlocked() bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.noUDP
 }
 
 func (n *memNet) host(addr string) *memHost {
@@ -109,7 +128,7 @@ func (h *memHost) WriteTo(b []byte, addr string) (time.Time, error) {
 	now := time.Now()
 	cut, _ := h.net.isCut(h.addr, addr)
 	to := h.net.host(addr)
-	if cut || to == nil || h.net.lost() || h.isDown() {
+	if cut || to == nil || h.net.udpBlocked() || h.net.lost() || h.isDown() {
 		return now, nil
 	}
 	p := &memberlist.Packet{Buf: append([]byte(nil), b...), From: memAddr(h.addr)}

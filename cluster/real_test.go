@@ -263,15 +263,14 @@ func TestLeaveOnRealSockets(t *testing.T) {
 func TestKeysOnRealSockets(t *testing.T) {
 	const k1, k2 = "0123456789abcdef", "fedcba9876543210"
 	tests := []struct {
-		name     string
-		a, b     func(*Options)
-		say      string
-		fromBoth bool
+		name string
+		a, b func(*Options)
+		say  string
 	}{
-		{"other key", keyed(k1), keyed(k2), "a cluster key we do not have", false},
-		{"key and none", keyed(k1), keyed(), "the member has a cluster key, we have none", false},
-		{"none and key", keyed(), keyed(k1), "the member has none", false},
-		{"other name", keyed(), func(o *Options) { o.Name = "somebody else" }, "wrong cluster name or key", false},
+		{"other key", keyed(k1), keyed(k2), "a cluster key we do not have"},
+		{"key and none", keyed(k1), keyed(), "the member has a cluster key, we have none"},
+		{"none and key", keyed(), keyed(k1), "the member has none"},
+		{"other name", keyed(), func(o *Options) { o.Name = "somebody else" }, "wrong cluster name or key"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -71,3 +71,16 @@ func TestResolveSeeds(t *testing.T) {
 		t.Error("unknown name resolved")
 	}
 }
+
+// slowDNS answers when its caller gives up.
+type slowDNS struct{}
+
+func (slowDNS) LookupNetIP(ctx context.Context, _, _ string) ([]netip.Addr, error) {
+	<-ctx.Done()
+	return nil, ctx.Err()
+}
+
+func (slowDNS) LookupSRV(ctx context.Context, _, _, _ string) (string, []*net.SRV, error) {
+	<-ctx.Done()
+	return "", nil, ctx.Err()
+}

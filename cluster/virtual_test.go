@@ -4,8 +4,10 @@ import (
 	"context"
 	"flag"
 	"fmt"
+	"log/slog"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 )
@@ -179,7 +181,7 @@ func TestLeave(t *testing.T) {
 	for _, loss := range []float64{0, 0.2} {
 		simulate(t, 6, func(s *sim) {
 			s.startAll(5)
-			s.net.loss = loss
+			s.net.setLoss(loss)
 			gone := memName(4)
 			left := make(chan error, 1)
 			begun := time.Now()
@@ -295,7 +297,7 @@ func TestColdStartTogether(t *testing.T) {
 func TestAdvertsConverge(t *testing.T) {
 	simulate(t, 11, func(s *sim) {
 		s.startAll(6)
-		s.net.loss = 0.2
+		s.net.setLoss(0.2)
 		for round := range 40 {
 			for name, n := range s.nodes {
 				n.Advertise(fmt.Appendf(nil, "%s says %d", name, round))
@@ -368,19 +370,65 @@ func TestBadPairDoesNotFlap(t *testing.T) {
 	})
 }
 
+// Packets blocked everywhere, streams fine (F13): the cluster forms, stays
+// formed, takes newcomers, and says so once a minute per pair at most.
+func TestUDPBlocked(t *testing.T) {
+	simulate(t, 17, func(s *sim) {
+		s.net.setNoUDP(true)
+		var log logBuffer
+		s.start(1, func(o *Options) { o.Logger = slog.New(slog.NewTextHandler(&log, nil)) })
+		for i := 2; i <= 4; i++ {
+			s.start(i)
+		}
+		t.Logf("without UDP: 4 members formed after %v", s.within(15*time.Second, "formed without UDP", s.whole))
+		begun := time.Now()
+		time.Sleep(2 * time.Minute)
+		if n := strings.Count(log.String(), "udp blocked"); n == 0 || n > 3*3 {
+			t.Errorf("%d warnings in 2 min about 3 members, want some, at most one per member and minute", n)
+		}
+		for name, n := range s.nodes {
+			for _, of := range s.order {
+				if c := n.count(Gone, of); c != 0 {
+					t.Errorf("%s saw %s die %d times in %v", name, of, c, time.Since(begun))
+				}
+			}
+		}
+		s.start(5)
+		t.Logf("a fifth one was known to all after %v", s.within(15*time.Second, "newcomer", s.whole))
+		if h := s.nodes[memName(1)].Health(); h.UDPBlocked == 0 {
+			t.Errorf("health does not show it: %+v", h)
+		}
+	})
+}
+
+func TestManyMembers(t *testing.T) {
+	simulate(t, 18, func(s *sim) {
+		const many = 20
+		for i := 1; i <= many; i++ {
+			s.start(i)
+		}
+		t.Logf("%d members that know only the first: formed with adverts in %v", many, s.within(3*time.Second, "formed", s.whole))
+		for _, n := range s.nodes {
+			n.Advertise([]byte("again " + n.Self().ID))
+		}
+		t.Logf("%d new adverts everywhere after %v", many, s.within(2*time.Second, "new adverts", s.whole))
+		s.orderly()
+	})
+}
+
 func TestLossyNetwork(t *testing.T) {
 	simulate(t, 14, func(s *sim) {
 		s.startAll(9)
-		s.net.loss = 0.2
-		time.Sleep(2 * time.Minute)
+		s.net.setLoss(0.2)
+		time.Sleep(45 * time.Second)
 		deaths := 0
 		for _, n := range s.nodes {
 			for _, name := range s.order {
 				deaths += n.count(Gone, name)
 			}
 		}
-		t.Logf("9 members, 20%% loss, 2 min: %d false deaths as seen by single members", deaths)
-		s.net.loss = 0
+		t.Logf("9 members, 20%% loss, 45 s: %d false deaths as seen by single members", deaths)
+		s.net.setLoss(0)
 		s.within(10*time.Second, "whole", s.whole)
 		s.orderly()
 	})
@@ -455,9 +503,7 @@ func (s *sim) storm(seed uint64) {
 		case 5:
 			s.net.heal()
 		case 6:
-			s.net.mu.Lock()
-			s.net.loss = 0.3 * rng.Float64()
-			s.net.mu.Unlock()
+			s.net.setLoss(0.3 * rng.Float64())
 		}
 		for _, n := range s.nodes {
 			n.Advertise(fmt.Appendf(nil, "%s %d", n.Self().ID, rng.Uint64()))
@@ -465,9 +511,7 @@ func (s *sim) storm(seed uint64) {
 		time.Sleep(time.Duration(rng.Int64N(int64(20 * time.Second))))
 	}
 	s.net.heal()
-	s.net.mu.Lock()
-	s.net.loss = 0
-	s.net.mu.Unlock()
+	s.net.setLoss(0)
 	for i := 1; i <= members; i++ {
 		if s.nodes[memName(i)] == nil {
 			s.start(i, seeds)
