@@ -21,4 +21,5 @@ const (
 	BackWS  = "127.0.0.1:21090" // WebSocket echo behind a proxy
 	BackTCP = "127.0.0.1:21091" // tcp echo behind a proxy
 	Source  = "127.0.0.1:21092" // publisher of a broadcast, in the load generator
+	Turn    = "127.0.0.1:21079" // held by the benchmark that runs, so that a second one is refused
 )

@@ -119,6 +119,19 @@ func free(t *testing.T) string {
 	return l.Addr().String()
 }
 
+func TestStartRefusesForeign(t *testing.T) {
+	b := &Bench{Root: t.TempDir(), Out: t.TempDir(), Procs: 1, Log: io.Discard}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	_, err = b.start(t.Context(), "x", 0, l.Addr().String(), []string{"sleep", "60"}, false)
+	if err == nil || !strings.Contains(err.Error(), "serves") {
+		t.Errorf("got %v, want a refusal", err)
+	}
+}
+
 // TestStartFails sees that a server which ends at once is reported with what it
 // said, and one that is not there at all.
 func TestStartFails(t *testing.T) {

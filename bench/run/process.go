@@ -13,6 +13,8 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"github.com/kzfast/kzfast/bench/conf"
 )
 
 // A process is a server or back end that was started here.
@@ -23,9 +25,23 @@ type process struct {
 	read  sync.WaitGroup
 }
 
+// TakeTurn makes sure that one benchmark runs on a machine at a time: they share
+// its CPUs, addresses and output directory. Close ends the turn.
+func TakeTurn() (io.Closer, error) {
+	l, err := net.Listen("tcp", conf.Turn)
+	if err != nil {
+		return nil, fmt.Errorf("another benchmark is running: %w", err)
+	}
+	return l, nil
+}
+
 // start runs args on cpu and waits until addr accepts. Output goes to
 // NAME.log in the output directory, gctrace lines also to the traces.
 func (b *Bench) start(ctx context.Context, name string, cpu int, addr string, args []string, gctrace bool) (*process, error) {
+	if c, err := net.Dial("tcp", addr); err == nil {
+		c.Close()
+		return nil, fmt.Errorf("%s: something else serves %s already", name, addr)
+	}
 	args = b.pinned(cpu, args)
 	log, err := os.Create(filepath.Join(b.Out, name+".log"))
 	if err != nil {

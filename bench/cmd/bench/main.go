@@ -67,6 +67,11 @@ func command() error {
 	b.Servers, b.Workloads = names(only), names(workloads)
 	ctx, cancel := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer cancel()
+	turn, err := run.TakeTurn()
+	if err != nil {
+		return err
+	}
+	defer turn.Close()
 	if build {
 		if err := b.Build(ctx); err != nil {
 			return err
