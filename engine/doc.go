@@ -1,0 +1,55 @@
+//go:build darwin || dragonfly || freebsd || linux || openbsd
+
+// Package engine owns sockets and event loops: bytes in, bytes out, timers,
+// back-pressure, and the ways in and out of a loop.
+//
+// It knows nothing of HTTP or WebSocket, never blocks a loop, never starts a
+// goroutine per connection, and never lets one connection's fault reach another.
+//
+//	 accept4 ──▶ Open ──▶ Handler            Post ──▶ tasks ─┐
+//	    ▲                  ▲   │ Write, Send                 ▼
+//	┌───┴──────────────────┴───▼─────────────────────────────────┐
+//	│ Loop: one goroutine, one poller, one read buffer, one wheel │
+//	└───┬──────────────────────────────────────────────┬─────────┘
+//	 epoll/kqueue events                      one write per conn and turn
+//
+// # Turns
+//
+// A loop works in turns: one readiness event, or all tasks posted since the
+// last wake-up, or one tick of the wheel. During a turn handlers run and
+// [Conn.Write] only gathers. When the turn ends the loop settles every conn that
+// was touched: gathered bytes leave in one system call, read and write interest
+// is brought in line, [Handler.Drained] and [Handler.Closed] are delivered.
+// So no method of Conn ever calls back into its caller.
+//
+// # Life of a conn
+//
+//	accepted ─┐                     ┌─ Close ─▶ flushing ─▶ FIN sent ─▶ peer's FIN or deadline ─┐
+//	attached ─┼─▶ open ◀─▶ paused ──┼─ Abort, error, limit, panic ──────── RST ──────────────────┼─▶ Closed
+//	dialled ──┘   (connecting)      ├─ Detach ─▶ a net.Conn, no Closed                            │
+//	                                └─ Move ──▶ open on another loop            peer's FIN ─▶ EOF ┘
+//
+// # Back-pressure
+//
+// What the kernel does not take is queued in pooled chunks and counted in bytes,
+// per conn and for the engine. Above HighWater [Conn.Over] reports true, and once the
+// queue has fallen to LowWater Drained is called. A conn whose queue would pass its
+// limit, or the engine's MaxPending, is reset. [Conn.Pause] removes read interest, so
+// that the peer's window closes and memory stays flat.
+//
+// # File descriptors
+//
+// A Conn is never reused, so its address is its generation. The table from fd to
+// Conn is cleared before an fd is closed; an event that epoll had already reported
+// for the old owner can reach a new one only as a spurious readiness, and every path
+// acts on what its system call answers, never on the event alone.
+//
+// # Platforms
+//
+// Linux uses level-triggered epoll; a paused conn with nothing to write is out
+// of the epoll set, so a hang-up on it cannot spin the loop. gnet's kqueue poller cannot
+// drop a read filter (its Delete does nothing). On the BSDs and macOS filters are
+// therefore edge-triggered: events on a paused conn are ignored, and Resume reads
+// once without waiting for an event. Listening sockets there are one socket shared by
+// all loops. The build tags poll_opt and gc_opt of gnet are not supported.
+package engine

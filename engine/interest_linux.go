@@ -1,0 +1,49 @@
+package engine
+
+import "github.com/panjf2000/gnet/v2/pkg/netpoll"
+
+// edgeTriggered tells whether read events come once per arrival. On Linux they
+// come for as long as there is something to read.
+const edgeTriggered = false
+
+// setInterest brings what the poller watches in line with what c wants. The poller
+// can add read, write or both and change to read or both, so write alone means
+// starting anew; it is rare: a paused conn with a queue, or a connecting one.
+func (l *Loop) setInterest(c *Conn, want flags) error {
+	have := c.flags & (flagReadOn | flagWriteOn)
+	if have == want {
+		return nil
+	}
+	l.attachment.FD = int(c.fd)
+	pa, p := &l.attachment, l.poller
+	var err error
+	if have != 0 && (want == 0 || want == flagWriteOn) {
+		err = p.Delete(int(c.fd))
+		have = 0
+	}
+	switch {
+	case err != nil || want == 0:
+	case have == 0 && want == flagReadOn:
+		err = p.AddRead(pa, edgeTriggered)
+	case have == 0 && want == flagWriteOn:
+		err = p.AddWrite(pa, edgeTriggered)
+	case have == 0:
+		err = p.AddReadWrite(pa, edgeTriggered)
+	case want == flagReadOn:
+		err = p.ModRead(pa, edgeTriggered)
+	default:
+		err = p.ModReadWrite(pa, edgeTriggered)
+	}
+	c.flags = c.flags&^(flagReadOn|flagWriteOn) | want
+	return err
+}
+
+// forget takes c out of the poller, with its fd left open.
+func (l *Loop) forget(c *Conn) error { return l.setInterest(c, 0) }
+
+// watchListener and unwatchListener turn accept events on and off.
+func (l *Loop) watchListener(fd int) error {
+	return l.poller.AddRead(&netpoll.PollAttachment{FD: fd}, edgeTriggered)
+}
+
+func (l *Loop) unwatchListener(fd int) { _ = l.poller.Delete(fd) }

@@ -1,0 +1,5 @@
+//go:build darwin || dragonfly || freebsd || openbsd
+
+package engine
+
+func stallTimeoutOf(int) (int, error) { return 30_000, nil }
