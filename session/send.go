@@ -9,6 +9,8 @@ func (s *WebSocket) SendFrame(f *wsproto.Frame) {
 	case s.state != stateOpen:
 	case s.emulates():
 		s.ext.send(s, f)
+	case s.deflate != nil:
+		s.deflate.send(s, f)
 	case s.w.reply.put(s, f):
 	default:
 		s.writeFrame(f)

@@ -80,6 +80,13 @@ func (x *exchange) accept(route *Route, r *wsproto.Request, cors []wsproto.Field
 	}
 	w := x.w
 	a := wsproto.Answer{Protocol: protocol, Headers: cors, SetCookie: cookie, Server: w.shape.Server, Date: w.Date()}
+	deflate := false
+	if route.Options.Compression {
+		var extension string
+		if extension, deflate = wsproto.AcceptDeflate(r); deflate {
+			a.Extensions = []string{extension}
+		}
+	}
 	w.out = a.Append(w.out[:0], r)
 	if v, _ := r.QueryParam(".kl"); string(v) == "Y" {
 		w.out = wsx.AppendContinue(w.out)
@@ -87,6 +94,9 @@ func (x *exchange) accept(route *Route, r *wsproto.Request, cors []wsproto.Field
 	x.t.Send(w.out)
 
 	s := newWebSocket(x.t, w, route)
+	if deflate {
+		s.deflate = newCompression(&route.Options)
+	}
 	w.open = Open{Path: r.Path, Query: r.RawQuery, Protocols: offered, Protocol: protocol, Principal: principal}
 	s.start(&w.open)
 	if len(early) > 0 {

@@ -18,10 +18,13 @@ type WebSocket struct {
 	dec      wsproto.Decoder
 	held     *bytebufferpool.ByteBuffer // a frame that has not arrived whole; nil when idle
 	ext      *extension                 // agreed on by an extended handshake; nil for plain clients
+	deflate  *compression               // nil unless negotiated
 	inactive inactivity
 	index    int32        // in Worker.sessions
 	code     wsproto.Code // close code to report, 0 while open
 	state    state
+	second   uint8 // of the count of
+	controls uint8 // control frames
 }
 
 type state uint8
@@ -68,9 +71,13 @@ func (s *WebSocket) Data(p []byte) {
 	if !s.emulates() {
 		s.inactive.heard(w)
 	}
+	limits := &s.route.Options.Limits
+	if s.deflate != nil {
+		limits = &s.deflate.limits
+	}
 	w.reply.begin(s, p)
 	for at := 0; at < len(p) && s.state != stateEnded; {
-		n, ok, err := s.dec.Next(p[at:], &s.route.Options.Limits, &w.frame)
+		n, ok, err := s.dec.Next(p[at:], limits, &w.frame)
 		at += n
 		if err != nil {
 			s.fail(err)
@@ -93,7 +100,11 @@ func (s *WebSocket) frame(f *wsproto.Frame) {
 	}
 	if f.Op.Control() {
 		if s.gather(f, maxControl) {
-			s.onControl(f)
+			if s.countControl() {
+				s.onControl(f)
+			} else {
+				s.fail(errControlRate)
+			}
 			s.release()
 		}
 		return
@@ -101,13 +112,24 @@ func (s *WebSocket) frame(f *wsproto.Frame) {
 	if s.state != stateOpen {
 		return
 	}
+	if s.tooManyFragments() {
+		s.fail(errFragments)
+		return
+	}
 	if s.gather(f, maxHeld) {
-		if s.emulates() {
-			s.ext.receive(s, f)
-		} else {
-			s.recv.Frame(s, f)
-		}
+		s.deliver(f)
 		s.release()
+	}
+}
+
+func (s *WebSocket) deliver(f *wsproto.Frame) {
+	switch {
+	case s.emulates():
+		s.ext.receive(s, f)
+	case s.deflate != nil:
+		s.deflate.receive(s, f)
+	default:
+		s.recv.Frame(s, f)
 	}
 }
 
@@ -154,6 +176,9 @@ func (s *WebSocket) EOF() {
 func (s *WebSocket) Closed(error) {
 	s.finish(wsproto.CodeAbnormal, nil)
 	s.release()
+	if s.deflate != nil {
+		s.deflate.release()
+	}
 	s.w.remove(s)
 }
 

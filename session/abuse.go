@@ -1,0 +1,38 @@
+package session
+
+import (
+	"errors"
+
+	"github.com/kzfast/kzfast/wsproto"
+)
+
+// Bounds of what costs much and says nothing. A peer that passes one is
+// closed with 1008.
+const (
+	// maxControlRate is the number of control frames in a second.
+	maxControlRate = 250
+	// maxFragments is the number of fragments of a message, once they are
+	// shorter than minFragment bytes on average.
+	maxFragments = 1024
+	minFragment  = 64
+)
+
+var (
+	errControlRate = &wsproto.CloseError{Code: wsproto.CodePolicyViolation, Err: errors.New("too many control frames")}
+	errFragments   = &wsproto.CloseError{Code: wsproto.CodePolicyViolation, Err: errors.New("too many small fragments")}
+)
+
+// countControl reports whether one more control frame is within bounds.
+func (s *WebSocket) countControl() bool {
+	if second := uint8(s.inactive.last / 100); second != s.second {
+		s.second, s.controls = second, 0
+	}
+	s.controls++
+	return s.controls < maxControlRate
+}
+
+// tooManyFragments reports whether the message under way is torn to pieces.
+func (s *WebSocket) tooManyFragments() bool {
+	n := s.dec.Fragments()
+	return n > maxFragments && s.dec.Announced() < int64(n)*minFragment
+}
