@@ -420,14 +420,14 @@ func TestLossyNetwork(t *testing.T) {
 	simulate(t, 14, func(s *sim) {
 		s.startAll(9)
 		s.net.setLoss(0.2)
-		time.Sleep(45 * time.Second)
+		time.Sleep(30 * time.Second)
 		deaths := 0
 		for _, n := range s.nodes {
 			for _, name := range s.order {
 				deaths += n.count(Gone, name)
 			}
 		}
-		t.Logf("9 members, 20%% loss, 45 s: %d false deaths as seen by single members", deaths)
+		t.Logf("9 members, 20%% loss, 30 s: %d false deaths as seen by single members", deaths)
 		s.net.setLoss(0)
 		s.within(10*time.Second, "whole", s.whole)
 		s.orderly()
@@ -508,7 +508,7 @@ func (s *sim) storm(seed uint64) {
 		for _, n := range s.nodes {
 			n.Advertise(fmt.Appendf(nil, "%s %d", n.Self().ID, rng.Uint64()))
 		}
-		time.Sleep(time.Duration(rng.Int64N(int64(20 * time.Second))))
+		time.Sleep(time.Duration(rng.Int64N(int64(12 * time.Second))))
 	}
 	s.net.heal()
 	s.net.setLoss(0)
