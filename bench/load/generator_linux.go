@@ -72,10 +72,8 @@ func (g *generator) run() (err error) {
 	g.accept = wire.Accept(key)
 	g.pat = newPattern(g.o.Size, g.o.Text, [4]byte(random[16:]))
 	g.stream = &stream{pat: g.pat, op: opcode(g.o.Text), loose: g.o.Stream}
-	if g.o.PID != 0 {
-		if g.pids, err = proc.Tree(g.o.PID); err != nil {
-			return fmt.Errorf("server: %w", err)
-		}
+	if err := g.processes(); err != nil {
+		return err
 	}
 	switch g.o.Mode {
 	case Echo:
@@ -177,7 +175,22 @@ type span struct {
 	server, own time.Duration
 }
 
+// processes finds the server's processes; a master may start its workers after
+// it listens, so each measurement looks again.
+func (g *generator) processes() (err error) {
+	if g.o.PID == 0 {
+		return nil
+	}
+	if g.pids, err = proc.Tree(g.o.PID); err != nil {
+		return fmt.Errorf("server: %w", err)
+	}
+	return nil
+}
+
 func (g *generator) begin() (s span, err error) {
+	if err := g.processes(); err != nil {
+		return s, err
+	}
 	if s.server, err = proc.CPU(g.pids); err != nil {
 		return s, fmt.Errorf("server: %w", err)
 	}

@@ -15,7 +15,7 @@ const warm = 64
 
 // idle measures what a connection at rest costs the server.
 func (g *generator) idle() error {
-	if g.pids == nil {
+	if g.o.PID == 0 {
 		return fmt.Errorf("idle: no server process to measure")
 	}
 	g.result.Memory = &Memory{}
@@ -92,6 +92,9 @@ func (g *generator) drop() {
 // reading stores the server's memory after the settling time.
 func (g *generator) reading(m *proc.Memory) (err error) {
 	if err := g.sleep(max(g.o.Settle, 300*time.Millisecond)); err != nil {
+		return err
+	}
+	if err := g.processes(); err != nil {
 		return err
 	}
 	if *m, err = proc.Resident(g.pids); err != nil {

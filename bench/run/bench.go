@@ -165,6 +165,9 @@ func (b *Bench) measure(ctx context.Context, w Workload, s Server, sample *Sampl
 		c, all := p.trace.between(sample.Result.From, sample.Result.To), p.trace.between(time.Time{}, sample.Result.To)
 		sample.GC, sample.GCAll = &c, &all
 	}
+	if err == nil && w.Metric != Memory && sample.Result.ServerCPU == 0 {
+		return errors.New("the server used no CPU time: not the process that answered")
+	}
 	return err
 }
 
