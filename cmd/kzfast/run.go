@@ -41,7 +41,7 @@ func (f *configFlags) options() (gateway.LoadOptions, error) {
 }
 
 func newRun() *cobra.Command {
-	var file, format string
+	var file, format, profiles string
 	var verbose bool
 	var flags configFlags
 	cmd := &cobra.Command{
@@ -60,11 +60,19 @@ func newRun() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			if profiles != "" {
+				close, err := serveProfiles(profiles, log)
+				if err != nil {
+					return err
+				}
+				defer close()
+			}
 			return run(cmd.Context(), file, o, log)
 		},
 	}
 	cmd.Flags().StringVar(&file, "config", "", "configuration `file` of this member")
 	cmd.Flags().StringVar(&format, "log", "text", "log `format`: text or json")
+	cmd.Flags().StringVar(&profiles, "pprof", "", "serve Go profiles on a loopback `address` or unix:PATH")
 	cmd.Flags().BoolVar(&verbose, "verbose", false, "log debug messages")
 	flags.add(cmd)
 	return cmd
