@@ -2,11 +2,13 @@ GO        ?= go
 BIN       := bin/kzfast
 FUZZTIME  ?= 30s
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
-GOVULNCHECK := golang.org/x/vuln/cmd/govulncheck@latest
+BENCHSTAT := golang.org/x/perf/cmd/benchstat@v0.0.0-20260908200009-22c9c6c9d4da
+BASE      ?= main
+BENCHFLAGS ?=
 PACKAGES  := ./...
 UNIT      := $(shell $(GO) list ./... 2>/dev/null | grep -v /e2e)
 
-.PHONY: help build demo run test short e2e check lint fmt tidy cover golden cross fuzz autobahn bench benchcmp clean FORCE
+.PHONY: help build demo run test short e2e check lint fmt tidy cover golden cross fuzz autobahn bench benchquick benchcmp js clean FORCE
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z0-9]+:.*## /{printf "  %-10s %s\n",$$1,$$2}' $(MAKEFILE_LIST)
@@ -22,9 +24,13 @@ demo: build ## run two members on this machine (Ctrl-C ends it)
 run: build ## run one member: make run CONFIG=member.xml
 	$(BIN) -config $(CONFIG)
 
-test: build ## everything a change must pass but lint: unit tests with the race detector, then e2e
+test: build js ## everything a change must pass but lint: unit tests with the race detector, clients, then e2e
 	$(GO) test -race -shuffle=on -timeout 280s $(UNIT)
 	$(GO) test -count=1 -timeout 280s ./e2e/...
+
+js: ## the JavaScript client's tests, where npm is
+	@if command -v npm >/dev/null; then cd client/js && npm ci --silent --no-audit --no-fund && npm test --silent; \
+	else echo "client/js: no npm here, tests skipped"; fi
 
 short: ## the tests that need neither time nor processes
 	$(GO) test -short $(UNIT)
@@ -67,11 +73,21 @@ fuzz: ## every fuzz target for FUZZTIME each
 	  done; \
 	done
 
-autobahn: ## the RFC 6455 cases of our own table tests
-	$(GO) test -count=1 -v -run 'Autobahn|RFC6455' ./wsproto ./session
+autobahn: ## the RFC 6455 cases of our own table tests: framing, control, fragments, UTF-8, closing, compression
+	$(GO) test -count=1 -v -run 'Decoder|Text|Close|Mask|Header|Inflate|Deflate|Echo|Failures|Compress|Abuse' ./wsproto ./session
 
-bench: build ## the tables of BENCHMARKS.md (long; machine must be quiet)
-	$(GO) run ./bench/cmd/bench -kzfast $(BIN) -out BENCHMARKS.md
+bench: ## measure against floors and peers, into BENCHMARKS.md (an hour; the machine must be quiet)
+	$(GO) run ./bench/cmd/bench -out BENCHMARKS.md $(BENCHFLAGS)
+
+benchquick: ## does every benchmark work? (minutes)
+	$(GO) run ./bench/cmd/bench -quick $(BENCHFLAGS)
+
+benchcmp: ## this commit against BASE (main), interleaved runs by benchstat; refuses a dirty tree
+	@test -z "$$(git status --porcelain)" || { echo "benchcmp: commit or remove your changes first"; exit 1; }
+	rm -rf bin/base && git clone -q . bin/base && git -C bin/base checkout -q $(BASE)
+	$(GO) run ./bench/cmd/bench -root bin/base -only kzfast -json bin/base.json $(BENCHFLAGS)
+	$(GO) run ./bench/cmd/bench -only kzfast -json bin/head.json $(BENCHFLAGS)
+	$(GO) run $(BENCHSTAT) bin/base.txt bin/head.txt
 
 clean: ## remove what was built
 	rm -rf bin

@@ -37,7 +37,7 @@ func (g *Gateway) join(ctx context.Context) error {
 	defer close(g.joined)
 	if err != nil {
 		g.log.Error(fmt.Sprintf("Unable to initialize cluster due to an exception: %v", err))
-		return fmt.Errorf("%s: cluster accept %s: %w", c.Pos, c.Accepts[0], err)
+		return fmt.Errorf("%s: %w", c.Pos, err)
 	}
 	self := g.cluster.Self()
 	g.reportMembers(g.cluster.Members())
