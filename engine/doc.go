@@ -22,6 +22,10 @@
 // is brought in line, [Handler.Drained] and [Handler.Closed] are delivered.
 // So no method of Conn ever calls back into its caller.
 //
+// A typical handler answers in the buffer it was lent with [Conn.Send], sets its
+// inactivity timer anew with [Conn.SetTimeout], pauses its conn while Over is true, and resumes
+// it in Drained: see the example.
+//
 // # Life of a conn
 //
 //	accepted ─┐                     ┌─ Close ─▶ flushing ─▶ FIN sent ─▶ peer's FIN or deadline ─┐
@@ -43,6 +47,18 @@
 // Conn is cleared before an fd is closed; an event that epoll had already reported
 // for the old owner can reach a new one only as a spurious readiness, and every path
 // acts on what its system call answers, never on the event alone.
+//
+// # TLS
+//
+// [Handshaker.Open] puts a [TLS] between conn and handler: it implements Handler
+// downwards and has Conn's methods upwards, so that whoever declares an interface of
+// them need not know which one it has. crypto/tls works over memory on the loop; only
+// handshakes run on goroutines, a bounded number, each ending with its handshake.
+//
+// # Goroutines
+//
+// One per loop, one ticker per engine, at most HandshakeOptions.Max per Handshaker.
+// Stop waits for all of them.
 //
 // # Platforms
 //

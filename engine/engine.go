@@ -120,25 +120,19 @@ func (l *Loop) abortAll() {
 	l.engine.table.each(l, func(c *Conn) { c.fail(ErrStopped) })
 }
 
-// lastTasks runs what was posted before the door closed; conns that arrive by it
-// end like all others.
-func (l *Loop) lastTasks() bool {
-	for {
-		l.mu.Lock()
-		if len(l.tasks) == 0 {
-			l.closed = true
-			l.mu.Unlock()
-			l.publish()
-			return true
-		}
-		l.running, l.tasks = l.tasks, nil
-		l.mu.Unlock()
-		for l.ran = 0; l.ran < len(l.running); {
-			l.runTasks()
-		}
-		l.abortAll()
-		l.settle()
+// lastTasks closes the door and runs what was posted before; conns that arrive by
+// it end like all others.
+func (l *Loop) lastTasks() {
+	l.mu.Lock()
+	l.closed = true
+	l.running, l.tasks = l.tasks, nil
+	l.mu.Unlock()
+	for l.ran = 0; l.ran < len(l.running); {
+		l.runTasks()
 	}
+	l.abortAll()
+	l.settle()
+	l.publish()
 }
 
 // newConn makes the conn of an fd that is on no loop yet.

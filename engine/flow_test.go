@@ -7,6 +7,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"syscall"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -203,6 +204,29 @@ func TestPausedConnIsQuiet(t *testing.T) {
 			onLoop(t, l, c.Resume)
 			receive(t, "event after Resume", heard)
 		})
+	}
+}
+
+// A paused conn with a queue learns at once that its peer is gone.
+func TestPausedAndBlockedConnNoticesReset(t *testing.T) {
+	e := start(t, Options{Loops: 1})
+	conn := make(chan *Conn, 1)
+	closed := make(chan error, 1)
+	ln := listen(t, e, func(c *Conn) Handler {
+		smallBuffers(c)
+		conn <- c
+		return (&funcs{closed: func(_ *Conn, err error) { closed <- err }}).on(c)
+	})
+	nc := dial(t, ln.Addr())
+	c := receive(t, "conn", conn)
+	onLoop(t, e.Loop(0), func() { c.Pause(); c.Send(pattern(12 << 20)) })
+	_ = nc.SetLinger(0)
+	nc.Close()
+	if err := receive(t, "Closed", closed); !errors.Is(err, syscall.ECONNRESET) && !errors.Is(err, syscall.EPIPE) {
+		t.Errorf("Closed(%v), want ECONNRESET or EPIPE", err)
+	}
+	if n := e.Stats().Pending; n != 0 {
+		t.Errorf("%d bytes pending", n)
 	}
 }
 

@@ -18,11 +18,16 @@ import (
 )
 
 func TestMain(m *testing.M) {
+	if kind := os.Getenv(benchEnv); kind != "" {
+		runBenchServer(kind)
+		return
+	}
 	if os.Getenv(childEnv) != "" {
 		runChild()
 		return
 	}
-	goleak.VerifyTestMain(m)
+	// The benchmarks import gnet.Run, whose goroutine pool starts with the program.
+	goleak.VerifyTestMain(m, goleak.IgnoreCurrent())
 }
 
 // patience is how long a test waits for what must happen; it is no measurement.

@@ -73,13 +73,17 @@ func (c *Conn) block(l *Loop) {
 	if c.out == nil {
 		c.out = l.takeOut()
 	}
-	c.flags |= flagBlocked
 	if c.out.n > 0 {
 		c.out.fit(l)
-		l.engine.pending.Add(int64(c.out.n))
 	}
+	if err := l.room(c, 0, c.out.n); err != nil {
+		c.overLimit(l, err)
+		return
+	}
+	c.flags |= flagBlocked
+	l.engine.pending.Add(int64(c.out.n))
+	c.checkHigh(l)
 	c.touch()
-	c.checkQueue(l)
 }
 
 // enqueue appends p to the queue of a blocked conn.
@@ -88,23 +92,32 @@ func (c *Conn) enqueue(p []byte) {
 		return
 	}
 	l := c.loop.Load()
-	if c.out.n+len(p) > l.limitOf(c) {
-		c.overLimit(l, ErrSlowConsumer)
+	if err := l.room(c, c.out.n, len(p)); err != nil {
+		c.overLimit(l, err)
 		return
 	}
 	l.engine.pending.Add(int64(len(p)))
 	c.out.add(l, p)
-	c.checkQueue(l)
+	c.checkHigh(l)
 }
 
-// checkQueue compares the queue of a blocked conn with its marks.
-func (c *Conn) checkQueue(l *Loop) {
+// room tells whether a conn with queued bytes may queue n more.
+func (l *Loop) room(c *Conn, queued, n int) error {
+	limit := l.engine.opts.Limit
+	if c.limit > 0 {
+		limit = int(c.limit)
+	}
 	switch {
-	case c.out.n > l.limitOf(c):
-		c.overLimit(l, ErrSlowConsumer)
-	case l.engine.pending.Load() > l.engine.opts.MaxPending:
-		c.overLimit(l, ErrMaxPending)
-	case c.out.n > c.highWater():
+	case queued+n > limit:
+		return ErrSlowConsumer
+	case l.engine.pending.Load()+int64(n) > l.engine.opts.MaxPending:
+		return ErrMaxPending
+	}
+	return nil
+}
+
+func (c *Conn) checkHigh(l *Loop) {
+	if c.out.n > l.engine.opts.HighWater {
 		c.flags |= flagOver
 	}
 }
@@ -112,13 +125,6 @@ func (c *Conn) checkQueue(l *Loop) {
 func (c *Conn) overLimit(l *Loop, err error) {
 	l.count.slowConsumers++
 	c.fail(err)
-}
-
-func (l *Loop) limitOf(c *Conn) int {
-	if c.limit > 0 {
-		return int(c.limit) * limitUnit
-	}
-	return l.engine.opts.Limit
 }
 
 // flush sends what is gathered or queued, as far as the kernel takes it.
