@@ -1,6 +1,7 @@
 package session
 
 import (
+	"bytes"
 	"errors"
 	"time"
 
@@ -79,6 +80,7 @@ func (x *exchange) extend(route *Route, r *wsproto.Request, cors []wsproto.Field
 		return x.end()
 	}
 	s := &extended{t: x.t, w: w, route: route, balancer: a != nil, outer: outerOf(r, cors, &params)}
+	s.outer.authorization = bytes.Clone(route.credentials(r))
 	if member {
 		s.target = append([]byte{}, a.Location...)
 	}
@@ -102,10 +104,10 @@ func outerOf(r *wsproto.Request, cors []wsproto.Field, p *wse.Params) outerReque
 	}
 	o := outerRequest{
 		path: append([]byte{}, r.Path...), query: append([]byte{}, r.RawQuery...),
-		protocols: header("Sec-WebSocket-Protocol"), authorization: header("Authorization"),
-		accept:  wsproto.AppendAccept(nil, header("Sec-WebSocket-Key")),
-		upgrade: []byte(wsproto.UpgradeValue(r)),
-		kl:      p.Directives, marker: p.EndMarker,
+		protocols: header("Sec-WebSocket-Protocol"),
+		accept:    wsproto.AppendAccept(nil, header("Sec-WebSocket-Key")),
+		upgrade:   []byte(wsproto.UpgradeValue(r)),
+		kl:        p.Directives, marker: p.EndMarker,
 	}
 	for _, f := range cors {
 		o.cors = append(o.cors, wsproto.Field{Name: f.Name, Value: append([]byte{}, f.Value...)})
@@ -173,13 +175,15 @@ func (s *extended) requests(rest []byte) bool {
 func (s *extended) serve(r *wsx.Request) (final bool) {
 	granted := r.Extensions(s.offer())
 	var resp httpxe.Response
+	if final = s.login(r, &resp); !final || s.ended {
+		return final
+	}
 	switch {
 	case s.balancer && !s.outer.kl:
 		wsx.Found(&resp, s.target, granted)
 		s.stamp(&resp)
 		s.respond(&resp, false)
 		s.close()
-		return true
 	case s.balancer:
 		wsx.Upgrade(&resp, s.outer.accept, nil, s.outer.upgrade, granted)
 		s.stamp(&resp)
@@ -187,9 +191,8 @@ func (s *extended) serve(r *wsx.Request) (final bool) {
 		s.w.out = wsx.AppendRedirect(s.w.out[:0], s.target)
 		s.t.Write(s.w.out)
 		s.close()
-		return true
 	}
-	return s.login(r, &resp)
+	return true
 }
 
 // offer is what extensions the service can grant.

@@ -24,10 +24,16 @@ func (x *exchange) upgrade(route *Route, rest []byte, r *wsproto.Request, p []by
 	if !ok {
 		return x.deny(errOrigin, nil)
 	}
+	extended := r.HasToken("Sec-WebSocket-Protocol", wsx.Subprotocol)
 	if route.Balancer != nil {
+		if !extended {
+			if _, ok := x.admit(route, r); !ok {
+				return -1
+			}
+		}
 		return x.balance(route, r, cors, p, n)
 	}
-	if r.HasToken("Sec-WebSocket-Protocol", wsx.Subprotocol) {
+	if extended {
 		if err := wsproto.CheckUpgrade(r); err != nil {
 			return x.reject(err, nil)
 		}
@@ -111,8 +117,7 @@ func (x *exchange) admit(route *Route, r *wsproto.Request) (principal string, ok
 	if route.Guard == nil {
 		return "", true
 	}
-	authorization, _ := r.Header("Authorization")
-	principal, status, challenge := route.Guard.Check(authorization)
+	principal, status, challenge := route.Guard.Check(route.credentials(r))
 	switch {
 	case status == 0:
 		return principal, true
