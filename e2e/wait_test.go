@@ -5,6 +5,7 @@ package e2e
 import (
 	"fmt"
 	"os"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"testing"
@@ -56,6 +57,16 @@ func known(t *testing.T, fault string) {
 	if os.Getenv("KZFAST_KNOWN") == "" {
 		t.Skip("known fault: " + fault)
 	}
+}
+
+// absolute is a path that holds in any working folder.
+func absolute(t *testing.T, path string) string {
+	t.Helper()
+	abs, err := filepath.Abs(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return abs
 }
 
 func itoa(n int) string { return strconv.Itoa(n) }
