@@ -89,21 +89,25 @@ func (x *exchange) balance(route *Route, r *wsproto.Request, cors []wsproto.Fiel
 	return x.none(a)
 }
 
-// redirectHTTP answers a plain request at a balancer URI.
-func (x *exchange) redirectHTTP(route *Route, rest []byte, r *wsproto.Request, n int) int {
-	cors, ok := x.origin(route, r)
-	if !ok {
-		return x.deny(errOrigin, nil)
-	}
-	a := x.ask(route, r, ClientHTTP, nil)
+// balancePlain answers a plain HTTP request at a balancer URI, in the way it
+// came. suffix is what of its path may be sent on.
+func (x *exchange) balancePlain(c *call, kind ClientKind, suffix []byte, next int) int {
+	a := x.ask(c.route, c.r, kind, suffix)
+	r := x.w.signed(&x.w.res)
 	if a.Action != ActionRedirect {
-		return x.none(a)
+		status := a.NoneStatus
+		if status != 404 {
+			r.Add(retryAfter[0].Name, retryAfter[0].Value)
+			status = 503
+		}
+		return x.fail(&c.manner, status, "", next)
 	}
-	if r.Close || r.ContentLength > 0 || r.Chunked {
-		return x.redirect(nameInHTTP, a, cors, false)
+	r.Status = 302
+	r.Add(nameInHTTP, a.Location)
+	if len(a.SetCookie) > 0 {
+		r.Cookies = append(r.Cookies, a.SetCookie)
 	}
-	x.redirect(nameInHTTP, a, cors, true)
-	return n
+	return x.respond(&c.manner, next)
 }
 
 func (x *exchange) ask(route *Route, r *wsproto.Request, kind ClientKind, suffix []byte) *Answer {

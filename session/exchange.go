@@ -2,21 +2,31 @@ package session
 
 import (
 	"errors"
+	"time"
 
 	"github.com/valyala/bytebufferpool"
 
 	"github.com/kzfast/kzfast/wsproto"
 )
 
-// An exchange is an HTTP/1.1 connection on its loop: it collects request
-// heads, one at a time, and gives each to what the route says. It ends when
-// the connection is upgraded, handed over or closed; the worker reuses it.
+// An exchange is an HTTP/1.1 connection on its loop: it collects requests, one
+// at a time, and gives each to what the route says. Answers leave in the order
+// of the requests: what arrives behind a request that is not yet answered
+// waits. It ends when the connection is upgraded, handed over or closed; the
+// worker reuses it.
 type exchange struct {
 	t    Transport
 	w    *Worker
 	port *Port
-	held *bytebufferpool.ByteBuffer // an unfinished head
-	done bool                       // no further request is read
+	held *bytebufferpool.ByteBuffer // bytes that are not served yet; nil when idle
+	up   *upload                    // a request that is served as its content arrives
+	poll *emulated                  // a request whose answer is to come
+
+	wait   await         // for the content of the request at the front of held
+	keep   time.Duration // http.keepalive.timeout of the last route; 0 is IdleTimeout
+	parked int           // where in the bytes at hand the next request begins, with poll
+	gen    uint32        // counts the connections this was used for
+	done   bool          // no further request is read
 }
 
 // Open starts a session on a new connection. The engine calls it on the
@@ -45,7 +55,7 @@ const maxIdleExchanges = 1024
 func (x *exchange) leave() {
 	w := x.w
 	x.release()
-	*x = exchange{}
+	*x = exchange{gen: x.gen + 1}
 	if len(w.idle) < maxIdleExchanges {
 		w.idle = append(w.idle, x)
 	}
@@ -53,7 +63,14 @@ func (x *exchange) leave() {
 
 // Data implements [Handler].
 func (x *exchange) Data(p []byte) {
-	if x.done {
+	switch {
+	case x.done:
+		return
+	case x.up != nil:
+		x.uploading(p)
+		return
+	case x.poll != nil:
+		x.parking(p)
 		return
 	}
 	seen := 0
@@ -61,6 +78,12 @@ func (x *exchange) Data(p []byte) {
 		seen = len(x.held.B)
 		x.held.B = append(x.held.B, p...)
 		p = x.held.B
+	}
+	if x.wait.on {
+		if !x.wait.reached(p) {
+			return
+		}
+		seen, x.wait = 0, await{}
 	}
 	x.requests(p, seen)
 }
@@ -81,25 +104,48 @@ func (x *exchange) requests(p []byte, seen int) {
 		}
 		next := x.serve(&w.req, p, n)
 		if next < 0 {
+			if x.poll != nil {
+				x.park(p[x.parked:])
+			}
 			return
 		}
 		p = p[next:]
 	}
 	x.release()
-	x.t.SetTimeout(w.shape.IdleTimeout)
+	x.t.SetTimeout(x.idleTimeout())
+}
+
+// idleTimeout bounds the wait for the next request.
+func (x *exchange) idleTimeout() time.Duration {
+	if x.keep > 0 {
+		return x.keep
+	}
+	return x.w.shape.IdleTimeout
 }
 
 // hold keeps an unfinished head; the time for it starts with its first byte.
 func (x *exchange) hold(p []byte) {
-	if x.held == nil {
-		x.held = bytebufferpool.Get()
-		x.held.Set(p)
-		x.t.SetTimeout(x.w.shape.HeadTimeout)
-	} else if len(p) < len(x.held.B) {
-		n := copy(x.held.B, p)
-		x.held.B = x.held.B[:n]
+	if x.held == nil || len(p) < len(x.held.B) {
 		x.t.SetTimeout(x.w.shape.HeadTimeout)
 	}
+	x.keepBytes(p)
+}
+
+// park keeps what stands behind a request whose answer is to come.
+func (x *exchange) park(p []byte) {
+	if len(p) == 0 {
+		x.release()
+		return
+	}
+	x.keepBytes(p)
+}
+
+// keepBytes makes p, which may be the end of what is held, all that is held.
+func (x *exchange) keepBytes(p []byte) {
+	if x.held == nil {
+		x.held = bytebufferpool.Get()
+	}
+	x.held.B = append(x.held.B[:0], p...)
 }
 
 func (x *exchange) release() {
@@ -112,22 +158,12 @@ func (x *exchange) release() {
 // serve handles one request, whose head is p[:n]. It returns the offset of
 // the next request in p, or -1 when the connection has another owner or ends.
 func (x *exchange) serve(r *wsproto.Request, p []byte, n int) int {
-	routes := x.port.Routes.Load()
 	if _, key := r.Header("Sec-WebSocket-Key"); key || r.IsUpgrade() {
-		if route, rest := routes.Route(r.Authority, r.Path, KindWebSocket); route != nil {
+		if route, rest := x.port.Routes.Load().Route(r.Authority, r.Path, KindWebSocket); route != nil {
 			return x.upgrade(route, rest, r, p, n)
 		}
 	}
-	route, rest := routes.Route(r.Authority, r.Path, KindHTTP)
-	switch {
-	case route == nil:
-		return x.notFound()
-	case route.Balancer != nil:
-		return x.redirectHTTP(route, rest, r, n)
-	case route.HTTP:
-		return x.handOver(p)
-	}
-	return x.notFound()
+	return x.plain(r, p, n)
 }
 
 // handOver gives the connection to net/http together with what was read.
@@ -145,10 +181,10 @@ func (x *exchange) handOver(p []byte) int {
 }
 
 // refuse answers a request that could not be understood, and closes.
-func (x *exchange) refuse(err error) {
+func (x *exchange) refuse(err error) int {
 	status := &wsproto.StatusError{Status: 400, Reason: "Bad Request"}
 	errors.As(err, &status)
-	x.answer(status, nil, "", x.w.Date())
+	return x.answer(status, nil, "", x.w.Date())
 }
 
 // end closes the connection after what is queued.
@@ -160,16 +196,46 @@ func (x *exchange) end() int {
 }
 
 // EOF implements [Handler].
-func (x *exchange) EOF() { x.end() }
+func (x *exchange) EOF() {
+	x.abandon()
+	x.end()
+}
+
+// abandon ends the sessions whose request is cut short.
+func (x *exchange) abandon() {
+	if s := x.poll; s != nil {
+		s.reset()
+	}
+	if u := x.up; u != nil {
+		s := u.s
+		x.endUpload()
+		if s != nil {
+			s.reset()
+		}
+	}
+}
 
 // Drained implements [Handler].
 func (x *exchange) Drained() {}
 
-// Timeout implements [Handler]: no request came, or its head took too long.
+// Timeout implements [Handler]: no request came, or it took too long, or the
+// session whose poll waits here has something to do.
 func (x *exchange) Timeout() {
+	if x.poll != nil {
+		x.poll.Timeout()
+		return
+	}
+	if x.held == nil && x.up == nil {
+		x.end()
+		return
+	}
+	x.abandon()
 	x.done = true
 	x.t.Abort()
 }
 
 // Closed implements [Handler].
-func (x *exchange) Closed(error) { x.leave() }
+func (x *exchange) Closed(error) {
+	x.abandon()
+	x.leave()
+}

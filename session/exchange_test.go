@@ -223,7 +223,7 @@ func TestRedirectAllocations(t *testing.T) {
 	b := silentBalancer{route.Balancer.(*fixedBalancer).answer}
 	route.Balancer = &b
 	p := &Port{}
-	p.Routes.Store(&Routes{oneRoute{route}})
+	p.Routes.Store(&Routes{Router: oneRoute{route}})
 	head := []byte(upgradeHead)
 	c := &tape{}
 	c.out.Grow(1 << 20)

@@ -48,13 +48,45 @@ func (t *tape) take() (b []byte)           { b = bytes.Clone(t.out.Bytes()); t.o
 type stillLoop struct {
 	now    time.Time
 	posts  []func()
+	timers []*stillTimer
 	dials  []*tape
 	onDial func(addr netip.AddrPort, t *tape)
 }
 
-func (l *stillLoop) Post(fn func()) bool                { l.posts = append(l.posts, fn); return true }
-func (l *stillLoop) Now() time.Time                     { return l.now }
-func (l *stillLoop) After(time.Duration, func()) func() { return func() {} }
+type stillTimer struct {
+	due time.Time
+	fn  func() // nil when stopped or fired
+}
+
+func (l *stillLoop) Post(fn func()) bool { l.posts = append(l.posts, fn); return true }
+func (l *stillLoop) Now() time.Time      { return l.now }
+func (l *stillLoop) After(d time.Duration, fn func()) func() {
+	t := &stillTimer{l.now.Add(d), fn}
+	l.timers = append(l.timers, t)
+	return func() { t.fn = nil }
+}
+
+// settle runs what was posted, and what that posts.
+func (l *stillLoop) settle() {
+	for len(l.posts) > 0 {
+		fn := l.posts[0]
+		l.posts = l.posts[1:]
+		fn()
+	}
+}
+
+// advance moves the time and fires the loop's timers; those of tapes are the
+// test's to fire.
+func (l *stillLoop) advance(d time.Duration) {
+	l.now = l.now.Add(d)
+	for _, t := range l.timers {
+		if fn := t.fn; fn != nil && !t.due.After(l.now) {
+			t.fn = nil
+			fn()
+		}
+	}
+	l.settle()
+}
 func (l *stillLoop) Dial(addr netip.AddrPort, _ time.Duration, open func(Transport) Handler) {
 	t := &tape{}
 	l.dials = append(l.dials, t)
@@ -106,7 +138,7 @@ func newTestWorker() (*Worker, *stillLoop) {
 // connect opens a connection to route and returns its tape.
 func connect(w *Worker, route *Route) *tape {
 	p := &Port{}
-	p.Routes.Store(&Routes{oneRoute{route}})
+	p.Routes.Store(&Routes{Router: oneRoute{route}})
 	t := &tape{}
 	t.handler = w.Open(t, p)
 	return t

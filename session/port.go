@@ -22,6 +22,8 @@ type Port struct {
 // Routes is what can be reached through one port. It is immutable.
 type Routes struct {
 	Router
+	// Policies are the access policy files by authority.
+	Policies map[string]AccessPolicy
 }
 
 // A Router finds what serves a request.
@@ -49,6 +51,8 @@ type Route struct {
 	Service  Service
 	Balancer Balancer       // instead of Service
 	HTTP     bool           // instead of both: requests go to net/http
+	Events   bool           // Service gets event streams
+	Sibling  string         // the same service over TLS as an https URL; empty for none
 	Guard    Guard          // nil admits everybody
 	Origins  *origin.Policy // which pages may use it; never nil
 	Options  Options
@@ -67,6 +71,8 @@ type Options struct {
 	Protocols    []string       // subprotocols of the service itself
 	PassProtocol bool           // the back end speaks the client's subprotocol
 	Compression  bool           // permessage-deflate is negotiated
+	Strict       bool           // emulated WebSockets to the letter of their specification
+	NoCookieAPI  bool           // there is no cookie helper
 }
 
 // A Guard decides who may open a conversation.

@@ -5,6 +5,9 @@ import (
 	"time"
 
 	"github.com/kzfast/kzfast/wsproto"
+	"github.com/kzfast/kzfast/wsproto/httpxe"
+	"github.com/kzfast/kzfast/wsproto/sse"
+	"github.com/kzfast/kzfast/wsproto/wse"
 )
 
 // Options of the whole gateway that concern every connection. Shared by all
@@ -46,7 +49,13 @@ func (s *Shape) fill() {
 type Worker struct {
 	Loop  Loop
 	Index int
-	shape *Shape
+	Loops int // number of all loops; 0 is one
+	// MoveTo continues a connection on the loop of that index: a worker
+	// there opens it at p, and a copy of prefix is the first it reads. nil:
+	// there is no other loop.
+	MoveTo func(t Transport, p *Port, loop int, prefix []byte)
+	shape  *Shape
+	server []byte // shape.Server
 
 	req    wsproto.Request
 	frame  wsproto.Frame
@@ -59,20 +68,33 @@ type Worker struct {
 	open   Open
 	idle   []*exchange // ended exchanges, reused by the next connection
 
+	call    call
+	res     httpxe.Response
+	url     []byte
+	text    []byte
+	uploads []*upload // ended ones
+
 	date     [dateLen]byte
 	dateUnix int64
 	rng      *rand.Rand
 
 	sessions []*WebSocket // every open one, at index WebSocket.index
+	emulated map[wse.ID]*emulated
+	streams  map[sse.ID]*eventStream
 }
 
 // NewWorker makes the worker of loop number index.
 func NewWorker(l Loop, index int, shape *Shape) *Worker {
 	shape.fill()
-	return &Worker{
+	w := &Worker{
 		Loop: l, Index: index, shape: shape,
+		emulated: make(map[wse.ID]*emulated), streams: make(map[sse.ID]*eventStream),
 		rng: rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64())),
 	}
+	if shape.Server != "" {
+		w.server = []byte(shape.Server)
+	}
+	return w
 }
 
 const dateLen = len("Mon, 02 Jan 2006 15:04:05 GMT")
@@ -125,8 +147,26 @@ func (w *Worker) CloseSessions(route *Route, n int, code wsproto.Code, reason st
 		n--
 		s.Close(code, reason)
 	}
+	for _, s := range w.emulated {
+		n, left = closeOne(s, s.route, s.state, route, n, left, code)
+	}
+	for _, s := range w.streams {
+		n, left = closeOne(s, s.route, s.state, route, n, left, code)
+	}
 	return left
 }
 
+// closeOne closes ch, of the route its, if it is to be closed and n allows.
+func closeOne(ch Channel, its *Route, state state, route *Route, n, left int, code wsproto.Code) (int, int) {
+	switch {
+	case route != nil && its != route || state != stateOpen:
+		return n, left
+	case n == 0:
+		return 0, left + 1
+	}
+	ch.Close(code, "")
+	return n - 1, left
+}
+
 // Sessions is the number of sessions of the loop.
-func (w *Worker) Sessions() int { return len(w.sessions) }
+func (w *Worker) Sessions() int { return len(w.sessions) + len(w.emulated) + len(w.streams) }
