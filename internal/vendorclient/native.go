@@ -32,6 +32,9 @@ type native struct {
 func (n *native) start() *Conn {
 	n.quit = make(chan struct{})
 	n.conn.link = n
+	if n.o.Kind == Java {
+		n.s.heard = n.deadline
+	}
 	n.done.Go(n.run)
 	n.o.Trace("open " + n.info.url.String())
 	return n.conn
@@ -57,7 +60,8 @@ func (n *native) run() {
 }
 
 // deadline holds the server to its promise. A browser shows no control frames
-// to a script, so for JavaScript only messages count.
+// to a script, so for JavaScript only messages count; the Java client counts
+// every frame.
 func (n *native) deadline() {
 	n.mu.Lock()
 	defer n.mu.Unlock()

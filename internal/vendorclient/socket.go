@@ -27,6 +27,7 @@ type socket struct {
 	rest    []byte // read and not yet decoded
 	message []byte
 	control []byte
+	heard   func() // told of each control frame; nil for clients that cannot see them
 
 	mu     sync.Mutex // writing
 	closed bool       // our Close frame is out
@@ -186,6 +187,9 @@ func (s *socket) onControl(f *wsproto.Frame) error {
 	}
 	p := s.control
 	s.control = nil
+	if s.heard != nil {
+		s.heard()
+	}
 	switch f.Op {
 	case wsproto.OpPing:
 		return s.write(wsproto.OpPong, p)
