@@ -63,22 +63,85 @@ func TestSlowPeerIsResetAtLimit(t *testing.T) {
 	}
 }
 
+// A conn's own limit replaces the engine's: what fits below it is queued, more
+// resets it.
 func TestOwnLimit(t *testing.T) {
-	e := start(t, Options{Loops: 1})
+	const limit = 128 << 10
+	e := start(t, Options{Loops: 1, Limit: 4 << 10})
+	l := e.Loop(0)
+	conn := make(chan *Conn, 1)
 	closed := make(chan error, 1)
 	ln := listen(t, e, func(c *Conn) Handler {
-		smallBuffers(c)
-		c.SetLimit(100 << 10)
-		return (&funcs{
-			data:   func(c *Conn, _ []byte) { c.Send(pattern(8 << 20)) },
-			closed: func(_ *Conn, err error) { closed <- err },
-		}).on(c)
+		c.SetLimit(limit)
+		conn <- c
+		return (&funcs{closed: func(_ *Conn, err error) { closed <- err }}).on(c)
 	})
-	nc := dial(t, ln.Addr())
-	nc.Write([]byte("go"))
+	dial(t, ln.Addr())
+	c := receive(t, "conn", conn)
+	onLoop(t, l, func() {
+		block(c)
+		c.Write(make([]byte, limit-c.Pending()))
+		if c.Pending() != limit || c.flags&flagDead != 0 {
+			t.Errorf("%d bytes queued, limit %d", c.Pending(), limit)
+		}
+		c.Write([]byte{1})
+	})
 	if err := receive(t, "Closed", closed); !errors.Is(err, ErrSlowConsumer) {
 		t.Errorf("Closed(%v), want ErrSlowConsumer", err)
 	}
+}
+
+// block fills what the kernel takes, with a peer that does not read, until one byte
+// is queued or more.
+func block(c *Conn) {
+	for c.Pending() == 0 {
+		c.Send(make([]byte, 4<<10))
+	}
+}
+
+// A conn's own high-water mark, half of it being its low one; 0 is the engine's.
+func TestOwnHighWater(t *testing.T) {
+	const high = 8 << 20
+	e := start(t, Options{Loops: 1, HighWater: 64 << 10})
+	l := e.Loop(0)
+	conn := make(chan *Conn, 1)
+	drained := make(chan int, 10)
+	ln := listen(t, e, func(c *Conn) Handler {
+		conn <- c
+		return (&funcs{drained: func(c *Conn) { drained <- c.Pending() }}).on(c)
+	})
+	nc := dial(t, ln.Addr())
+	c := receive(t, "conn", conn)
+	sent := 0
+	onLoop(t, l, func() {
+		c.SetHighWater(high)
+		if c.lowWater() != high/2 {
+			t.Errorf("low-water mark %d, want %d", c.lowWater(), high/2)
+		}
+		for !c.Over() {
+			if c.Pending() > high {
+				t.Errorf("%d bytes queued and not over %d", c.Pending(), high)
+				return
+			}
+			c.Write(make([]byte, 32<<10))
+			sent += 32 << 10
+		}
+		if c.Pending() <= high {
+			t.Errorf("over with %d bytes queued, mark %d", c.Pending(), high)
+		}
+	})
+	if _, err := io.CopyN(io.Discard, nc, int64(sent)); err != nil {
+		t.Fatal(err)
+	}
+	if n := receive(t, "Drained", drained); n > high/2 {
+		t.Errorf("Drained with %d bytes queued, low-water mark %d", n, high/2)
+	}
+	onLoop(t, l, func() {
+		c.SetHighWater(0)
+		if c.highWater() != 64<<10 || c.lowWater() != 32<<10 {
+			t.Errorf("marks %d and %d", c.highWater(), c.lowWater())
+		}
+	})
 }
 
 // All conns together may not queue more than MaxPending.

@@ -184,6 +184,9 @@ func (t *TLS) Pending() int { return t.c.Pending() }
 // Over is [Conn.Over].
 func (t *TLS) Over() bool { return t.c.Over() }
 
+// SetHighWater is [Conn.SetHighWater], in bytes of ciphertext.
+func (t *TLS) SetHighWater(n int) { t.c.SetHighWater(n) }
+
 // SetLimit is [Conn.SetLimit], in bytes of ciphertext.
 func (t *TLS) SetLimit(n int) { t.c.SetLimit(n) }
 

@@ -26,6 +26,7 @@ type transport interface {
 	Send([]byte)
 	Pending() int
 	Over() bool
+	SetHighWater(int)
 	SetLimit(int)
 	Pause()
 	Resume()

@@ -82,7 +82,7 @@ func (c *Conn) block(l *Loop) {
 	}
 	c.flags |= flagBlocked
 	l.engine.pending.Add(int64(c.out.n))
-	c.checkHigh(l)
+	c.checkHigh()
 	c.touch()
 }
 
@@ -98,14 +98,14 @@ func (c *Conn) enqueue(p []byte) {
 	}
 	l.engine.pending.Add(int64(len(p)))
 	c.out.add(l, p)
-	c.checkHigh(l)
+	c.checkHigh()
 }
 
 // room tells whether a conn with queued bytes may queue n more.
 func (l *Loop) room(c *Conn, queued, n int) error {
 	limit := l.engine.opts.Limit
 	if c.limit > 0 {
-		limit = int(c.limit)
+		limit = int(c.limit) * limitUnit
 	}
 	switch {
 	case queued+n > limit:
@@ -116,8 +116,8 @@ func (l *Loop) room(c *Conn, queued, n int) error {
 	return nil
 }
 
-func (c *Conn) checkHigh(l *Loop) {
-	if c.out.n > l.engine.opts.HighWater {
+func (c *Conn) checkHigh() {
+	if c.out.n > c.highWater() {
 		c.flags |= flagOver
 	}
 }
