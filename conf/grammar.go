@@ -240,8 +240,11 @@ func (l *loader) checkState(c *node, e *Entry) {
 		l.warnf(c.pos, "KZ-2", "%s<%s> is checked but has no effect yet: %s", l.inService(c), c.tag(), e.Note)
 	case Ignored:
 		rule := "KZ-5"
-		if e.Parent == "cluster" && e.Name == "mode" {
+		switch {
+		case e.Parent == "cluster" && e.Name == "mode":
 			rule = "M-5"
+		case e.Parent == "service" && e.Name == "notify":
+			rule = "E-9"
 		}
 		l.warnf(c.pos, rule, "%s<%s> is ignored: %s", l.inService(c), c.tag(), e.Note)
 	case Refused:

@@ -28,9 +28,9 @@ var structureRows = []Entry{
 	row("service", "name", Text, "", "unique name").times(1, 1),
 	row("service", "description", Text, "", "free text"),
 	row("service", "accept", URIValue, "", "public URI clients use").times(0, Many),
-	row("service", "connect", URIValue, "", "back end; several are tried in order").times(0, Many),
+	row("service", "connect", URIValue, "", "back end; several are tried in order, of datagrams all are heard").times(0, Many),
 	row("service", "balance", URIValue, "", "balancer URI this service stands behind").times(0, Many),
-	row("service", "notify", URIValue, "", "push notifications of a retired product").times(0, Many),
+	row("service", "notify", URIValue, "", "push notifications of a retired product").times(0, Many).as(Ignored, "push notifications (APNs) are not supported; remove it"),
 	row("service", "type", Name, "", "service type").times(1, 1).breaking("X-5", "E-3"),
 	holder("service", "properties", "", "settings of the service type"),
 	holder("service", "accept-options", "accept-options", "accepting side"),
@@ -55,8 +55,8 @@ var structureRows = []Entry{
 
 // securityRows are the children of security.
 var securityRows = []Entry{
-	holder("security", "keystore", "keystore", "keys and certificates of TLS accepts").as(Served, ""),
-	holder("security", "truststore", "truststore", "certificates to trust; without it the system's"),
+	holder("security", "keystore", "keystore", "keys and certificates of TLS accepts").as(Later, "TLS accepts are not served yet, the store is looked at and not used"),
+	holder("security", "truststore", "truststore", "certificates to trust in https back ends; without it the system's"),
 	holder("security", "realm", "realm", "one realm").times(0, Many),
 
 	word("keystore", "type", "", "format; detected by content", "JKS", "JCEKS", "PKCS12", "PEM"),
@@ -72,12 +72,12 @@ var securityRows = []Entry{
 	holder("realm", "authentication", "authentication", "how clients log in"),
 
 	word("authentication", "http-challenge-scheme", "", "who answers the 401, and how", "Basic", "Negotiate", "Application Basic", "Application Negotiate", "Application Token"),
-	row("authentication", "http-header", Name, "", "header that may carry the token").times(0, Many),
-	row("authentication", "http-query-parameter", Name, "", "query parameter that may carry the token").times(0, Many),
-	row("authentication", "http-cookie", Name, "", "cookie that may carry the token").times(0, Many),
+	row("authentication", "http-header", Name, "", "header that may carry the token when there is no Authorization").times(0, Many),
+	row("authentication", "http-query-parameter", Name, "", "query parameter that may carry it").times(0, Many),
+	row("authentication", "http-cookie", Name, "", "cookie that may carry it").times(0, Many),
 	word("authentication", "authorization-mode", "challenge", "treated as challenge whatever is written", "challenge", "validate", "recycle"),
 	row("authentication", "authorization-timeout", Interval, "", "a setting of the Enterprise Edition").as(Ignored, "it belongs to the Enterprise Edition; use session-timeout"),
-	row("authentication", "session-timeout", Interval, "0", "longest life of a WebSocket after login; 0 no limit"),
+	row("authentication", "session-timeout", Interval, "0", "longest life of a WebSocket after login, then it is closed with 1000; 0 no limit"),
 	holder("authentication", "login-modules", "login-modules", "chain of modules, in order"),
 
 	holder("login-modules", "login-module", "login-module", "one module").times(0, Many),

@@ -60,9 +60,6 @@ func (l *loader) resolveService(n *node) *Service {
 	s.Name, _ = n.value("name")
 	s.Description, _ = n.value("description")
 	s.Weight = settingsOf("service", n).integer("kz:weight")
-	for _, c := range n.all("notify") {
-		l.warnf(c.pos, "E-9", "%s: <notify> has no effect, push notifications (APNs) are not supported; remove it", l.service(n))
-	}
 	l.resolveOptions(n, s)
 	l.resolveAccepts(n, s, t)
 	if t.connect != none {

@@ -89,7 +89,7 @@ func Rules() map[string]string {
 		"T-9":   "login module unknown",
 		"T-10":  "login module written in Java",
 		"T-11":  "user file missing or invalid",
-		"KZ-1":  "TLS accept",
+		"KZ-1":  "TLS accept, or TLS back end of a proxy or broadcast",
 		"KZ-2":  "option without effect yet",
 		"KZ-3":  "feature that is not supported",
 		"KZ-4":  "service type that is tolerated",

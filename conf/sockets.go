@@ -31,6 +31,23 @@ func (l *loader) checkSockets() {
 			if a.TLS {
 				l.checkTLSAccept(c)
 			}
+			if raw(a.URI) && s.Protected {
+				l.errorf(a.Pos, "KZ-11", "service %q: accept %s: realm %q cannot protect it, a %s client cannot be asked for credentials; use ws, or a service without realm", shown(s.Name), a.URI, shown(s.RealmName), a.URI.Scheme)
+			}
+		}
+		l.checkTLSConnects(s)
+	}
+}
+
+// checkTLSConnects refuses TLS towards back ends that event loops speak to.
+// http.proxy has a client of its own.
+func (l *loader) checkTLSConnects(s *Service) {
+	if s.Type == "http.proxy" || !s.ConnectOptions.TLS.Encryption {
+		return
+	}
+	for _, u := range s.Connects {
+		if u.Secure() {
+			l.errorf(s.Pos, "KZ-1", "service %q: connect %s: TLS back ends of a %s are not served yet; begin TLS behind the gateway and set ssl.encryption to disabled in connect-options", shown(s.Name), u, s.Type)
 		}
 	}
 }
