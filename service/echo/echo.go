@@ -15,7 +15,8 @@ type Options struct {
 }
 
 // A Service is an echo service. It is immutable and serves any number of
-// loops; it is its own receiver for every conversation.
+// loops; it is its own receiver for every conversation, unless messages are
+// repeated.
 type Service struct {
 	repeat int
 }
@@ -24,17 +25,16 @@ type Service struct {
 func New(o Options) *Service { return &Service{repeat: max(o.Repeat, 1)} }
 
 // Open implements [session.Service].
-func (s *Service) Open(session.Channel, *session.Open) session.Receiver { return s }
+func (s *Service) Open(session.Channel, *session.Open) session.Receiver {
+	if s.repeat > 1 {
+		return &repeater{times: s.repeat}
+	}
+	return s
+}
 
-// Frame implements [session.Receiver]. A chunk of a frame too large to be
-// held cannot be repeated before the frame's end and is sent once.
+// Frame implements [session.Receiver].
 func (s *Service) Frame(ch session.Channel, f *wsproto.Frame) {
 	ch.SendFrame(f)
-	if s.repeat > 1 && f.Whole() {
-		for range s.repeat - 1 {
-			ch.SendFrame(f)
-		}
-	}
 	if ch.Over() {
 		ch.Pause()
 	}
