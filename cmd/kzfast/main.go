@@ -64,6 +64,6 @@ func newRoot() *cobra.Command {
 	root := newRun()
 	root.SilenceErrors, root.SilenceUsage = true, true
 	root.CompletionOptions.HiddenDefaultCmd = true
-	root.AddCommand(newCheck(), newServices(), newVersion())
+	root.AddCommand(newCheck(), newClient(), newDemo(), newServices(), newVersion())
 	return root
 }
