@@ -169,14 +169,14 @@ func (x *exchange) serve(r *wsproto.Request, p []byte, n int) int {
 // handOver gives the connection to net/http together with what was read.
 func (x *exchange) handOver(p []byte) int {
 	prefix := append([]byte(nil), p...)
-	port := x.port
+	port, limits := x.port, x.w.shape.Head
 	c, err := x.t.Detach()
 	if err != nil {
 		x.t.Abort()
 		return -1
 	}
 	x.leave()
-	port.Serve(&prefixConn{Conn: c, prefix: prefix})
+	port.Serve(&handedConn{Conn: c, limits: limits, prefix: prefix})
 	return -1
 }
 
