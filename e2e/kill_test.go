@@ -150,3 +150,53 @@ func TestA4KillOneOfThree(t *testing.T) {
 	t.Logf("F01 S: back %v of %d orphans, dead redirects %d after 1 s (%d before, the last after %.3f s), in vain %d, max/mean over survivors %.3f",
 		back, orphans, late, early, window.Seconds(), len(l.lost()), float64(most)*float64(len(survivors))/float64(visitors))
 }
+
+// TestKillTwoOfThree is drill F04 in size S: the last member takes everybody.
+func TestKillTwoOfThree(t *testing.T) {
+	f := newFleet(t, fleetSpec{Env: []string{"GOMAXPROCS=1"}})
+	f.start()
+	c := newCrowd(t, f, 300)
+	last := f.members[0]
+	killed := time.Now()
+	for _, m := range f.but(last) {
+		m.kill()
+	}
+	c.settle(30*time.Second, "visitors after the kill")
+	c.speak()
+	c.settle(patience, "visitors who spoke again")
+	l := c.since(killed)
+	for _, e := range l.ends {
+		if e.member == last {
+			t.Errorf("visitor %d lost its connection to %s, which lived: %v", e.visitor, last.name, e.err)
+		}
+	}
+	if n := c.by()[last]; n != len(c.all) {
+		t.Errorf("%d of %d visitors are on %s", n, len(c.all), last.name)
+	}
+	var back spread
+	for _, e := range l.entered {
+		back = append(back, e.at.Sub(killed))
+	}
+	t.Logf("F04 S: kill -9 of two of three: %d orphans back %v, in vain %d", len(back), back, len(l.lost()))
+}
+
+// TestKillAllAndStartAgain is drill F05 in size S.
+func TestKillAllAndStartAgain(t *testing.T) {
+	f := newFleet(t, fleetSpec{Env: []string{"GOMAXPROCS=1"}})
+	f.start()
+	c := newCrowd(t, f, 300)
+	for _, m := range f.members {
+		m.kill()
+	}
+	began := time.Now()
+	f.start()
+	formed := time.Since(began)
+	c.settle(30*time.Second, "visitors after the restart")
+	c.speak()
+	c.settle(patience, "visitors who spoke again")
+	var back spread
+	for _, e := range c.since(began).entered {
+		back = append(back, e.at.Sub(began))
+	}
+	t.Logf("F05 S: kill -9 of all three, started again: formed in %.2f s, %d clients back %v", formed.Seconds(), len(back), back)
+}

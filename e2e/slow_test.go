@@ -91,11 +91,7 @@ func crawl(dial dialer, addr string, style int) (took time.Duration, cut bool) {
 		_ = c.SetReadDeadline(time.Now().Add(100 * time.Millisecond))
 		var b [64]byte
 		n, err := c.Read(b[:])
-		if n > 0 && style != 2 {
-			// An answer such as 408 or 400 is an end as well.
-			return time.Since(began), true
-		}
-		if ended(err) {
+		if n > 0 || ended(err) { // an answer such as 408 is an end as well
 			return time.Since(began), true
 		}
 		if style == 1 {

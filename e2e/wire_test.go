@@ -225,14 +225,23 @@ func (c *wsConn) next() ([]byte, error) {
 	}
 }
 
+// readFrame reads a frame that is a whole message.
 func (c *wsConn) readFrame() (op byte, payload []byte, err error) {
+	if h, err := c.in.Peek(1); err == nil && h[0]&0x80 == 0 {
+		return 0, nil, errors.New("a fragment, which nobody asked for")
+	}
+	return c.anyFrame()
+}
+
+// anyFrame reads a frame that may be a fragment.
+func (c *wsConn) anyFrame() (op byte, payload []byte, err error) {
 	var h [8]byte
 	if _, err := io.ReadFull(c.in, h[:2]); err != nil {
 		return 0, nil, err
 	}
 	first, n := h[0], uint64(h[1])
 	switch {
-	case first&0x70 != 0 || n&0x80 != 0 || first&0x80 == 0:
+	case first&0x70 != 0 || n&0x80 != 0:
 		return 0, nil, fmt.Errorf("frame header % x", h[:2])
 	case n == 126:
 		_, err = io.ReadFull(c.in, h[:2])
