@@ -7,7 +7,7 @@ var retryAfter = []wsproto.Field{{Name: []byte("Retry-After"), Value: []byte("1"
 // reject answers for a bound service, and closes: who was refused once gets a
 // new connection for the next try.
 func (x *exchange) reject(e *wsproto.StatusError, h []wsproto.Field) int {
-	return x.answer(e, h, x.w.shape.Server, x.w.Date())
+	return x.answer(e, h, x.w.serverName, x.w.Date())
 }
 
 // deny answers before any service was asked: nothing bound, origin refused,

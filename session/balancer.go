@@ -4,6 +4,7 @@ import (
 	"net/netip"
 
 	"github.com/kzfast/kzfast/wsproto"
+	"github.com/kzfast/kzfast/wsproto/wse"
 	"github.com/kzfast/kzfast/wsproto/wsx"
 )
 
@@ -92,6 +93,12 @@ func (x *exchange) balance(route *Route, r *wsproto.Request, cors []wsproto.Fiel
 // balancePlain answers a plain HTTP request at a balancer URI, in the way it
 // came. suffix is what of its path may be sent on.
 func (x *exchange) balancePlain(c *call, kind ClientKind, suffix []byte, next int) int {
+	if c.place != placeWSE || c.wse.Kind != wse.Cookies {
+		var ok bool
+		if _, next, ok = x.authorize(c, next); !ok {
+			return next
+		}
+	}
 	a := x.ask(c.route, c.r, kind, suffix)
 	r := x.w.signed(&x.w.res)
 	if a.Action != ActionRedirect {
@@ -129,7 +136,7 @@ func (x *exchange) redirect(name []byte, a *Answer, cors []wsproto.Field, keep b
 	w := x.w
 	w.fields = append(w.fields[:0], cors...)
 	w.fields = append(w.fields, wsproto.Field{Name: name, Value: a.Location})
-	w.out = wsproto.AppendStatus(w.out[:0], 302, "Found", w.fields, a.SetCookie, w.shape.Server, w.Date())
+	w.out = wsproto.AppendStatus(w.out[:0], 302, "Found", w.fields, a.SetCookie, w.serverName, w.Date())
 	x.t.Send(w.out)
 	if keep {
 		return 0
@@ -159,7 +166,7 @@ func (x *exchange) directive(a *Answer, r *wsproto.Request, cors []wsproto.Field
 	if a.Action != ActionRedirect {
 		a.Location, a.SetCookie = a.Location[:0], a.SetCookie[:0]
 	}
-	answer := wsproto.Answer{Headers: cors, SetCookie: a.SetCookie, Server: w.shape.Server, Date: w.Date()}
+	answer := wsproto.Answer{Headers: cors, SetCookie: a.SetCookie, Server: w.serverName, Date: w.Date()}
 	w.out = answer.Append(w.out[:0], r)
 	w.out = wsx.AppendRedirect(w.out, a.Location)
 	w.out = wsproto.AppendClose(w.out, wsproto.CodeNormal, nil)

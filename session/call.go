@@ -44,6 +44,7 @@ func (x *exchange) plain(r *wsproto.Request, p []byte, n int) int {
 		return x.refuse(errCall)
 	}
 	c.settle(r)
+	x.w.speakFor(c.route)
 	if !proven {
 		c.close = true
 		return x.forbid(c, n)

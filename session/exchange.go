@@ -93,7 +93,7 @@ func (x *exchange) Data(p []byte) {
 func (x *exchange) requests(p []byte, seen int) {
 	w := x.w
 	for ; len(p) > 0; seen = 0 {
-		n, err := w.req.ParseFrom(p, seen, w.shape.Head)
+		n, err := w.req.ParseFrom(p, seen, x.port.head(&w.shape.Head))
 		switch {
 		case err != nil:
 			x.refuse(err)

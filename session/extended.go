@@ -63,7 +63,7 @@ func (x *exchange) extend(route *Route, r *wsproto.Request, cors []wsproto.Field
 	member := a != nil && a.Action == ActionRedirect
 	directive := wsx.AfterOuter(true, params.Directives, a != nil, member)
 
-	answer := wsproto.Answer{Protocol: wsx.Subprotocol, Headers: cors, Server: w.shape.Server, Date: w.Date()}
+	answer := wsproto.Answer{Protocol: wsx.Subprotocol, Headers: cors, Server: w.serverName, Date: w.Date()}
 	if a != nil {
 		answer.SetCookie = a.SetCookie
 	}
@@ -281,9 +281,8 @@ func (s *extended) protocol(r *wsx.Request) (chosen string, offered []byte, ok b
 // stamp adds what answers of a bound service carry.
 func (s *extended) stamp(r *httpxe.Response) {
 	r.Date = append([]byte(nil), s.w.Date()...)
-	if s.w.shape.Server != "" {
-		r.Server = []byte(s.w.shape.Server)
-	}
+	s.w.speakFor(s.route)
+	r.Server = s.w.server
 }
 
 // respond sends an inner answer, with the end marker for clients that wait

@@ -14,9 +14,19 @@ import (
 type Port struct {
 	Secure bool // the clients' side is TLS, here or in front of us
 	Routes atomic.Pointer[Routes]
+	// Head bounds request heads; the zero value is [Shape.Head].
+	Head wsproto.HeadLimits
 	// Serve takes over a connection whose next request is plain HTTP for a
 	// route with Route.HTTP. It is called on the loop and must not block.
 	Serve func(c net.Conn)
+}
+
+// head is Head, or what holds for all.
+func (p *Port) head(all *wsproto.HeadLimits) wsproto.HeadLimits {
+	if p.Head == (wsproto.HeadLimits{}) {
+		return *all
+	}
+	return p.Head
 }
 
 // Routes is what can be reached through one port. It is immutable.
@@ -73,6 +83,7 @@ type Options struct {
 	Compression  bool           // permessage-deflate is negotiated
 	Strict       bool           // emulated WebSockets to the letter of their specification
 	NoCookieAPI  bool           // there is no cookie helper
+	NoServer     bool           // answers carry no Server header
 }
 
 // A Guard decides who may open a conversation.

@@ -14,6 +14,7 @@ func (x *exchange) upgrade(route *Route, rest []byte, r *wsproto.Request, p []by
 	if route.HTTP {
 		return x.handOver(p)
 	}
+	x.w.speakFor(route)
 	if len(rest) > 0 && !(len(rest) == 1 && rest[0] == '/') {
 		return x.reject(errPath, nil)
 	}
@@ -85,7 +86,7 @@ func (x *exchange) accept(route *Route, r *wsproto.Request, cors []wsproto.Field
 		return x.reject(errProtocol, nil)
 	}
 	w := x.w
-	a := wsproto.Answer{Protocol: protocol, Headers: cors, SetCookie: cookie, Server: w.shape.Server, Date: w.Date()}
+	a := wsproto.Answer{Protocol: protocol, Headers: cors, SetCookie: cookie, Server: w.serverName, Date: w.Date()}
 	deflate := false
 	if route.Options.Compression {
 		var extension string

@@ -55,7 +55,11 @@ type Worker struct {
 	// there is no other loop.
 	MoveTo func(t Transport, p *Port, loop int, prefix []byte)
 	shape  *Shape
-	server []byte // shape.Server
+
+	// What the Server header of the answer at hand says; see speakFor.
+	serverName string
+	server     []byte
+	named      []byte // Shape.Server
 
 	req    wsproto.Request
 	frame  wsproto.Frame
@@ -91,10 +95,18 @@ func NewWorker(l Loop, index int, shape *Shape) *Worker {
 		emulated: make(map[wse.ID]*emulated), streams: make(map[sse.ID]*eventStream),
 		rng: rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64())),
 	}
-	if shape.Server != "" {
-		w.server = []byte(shape.Server)
-	}
+	w.named = []byte(shape.Server)
+	w.speakFor(nil)
 	return w
+}
+
+// speakFor says for which route the next answers are, nil for none: a service
+// may want them without the Server header.
+func (w *Worker) speakFor(r *Route) {
+	w.serverName, w.server = w.shape.Server, w.named
+	if len(w.named) == 0 || r != nil && r.Options.NoServer {
+		w.serverName, w.server = "", nil
+	}
 }
 
 const dateLen = len("Mon, 02 Jan 2006 15:04:05 GMT")

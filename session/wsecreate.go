@@ -114,7 +114,11 @@ func (x *exchange) authorize(c *call, next int) (principal string, _ int, ok boo
 	if c.route.Guard == nil {
 		return "", next, true
 	}
-	principal, status, challenge := c.route.Guard.Check(c.header("Authorization"))
+	authorization := c.header("Authorization")
+	if authorization == nil {
+		authorization = c.route.credentials(c.r)
+	}
+	principal, status, challenge := c.route.Guard.Check(authorization)
 	switch status {
 	case 0:
 		return principal, next, true

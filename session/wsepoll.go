@@ -56,6 +56,7 @@ func (x *exchange) pollAnswer(s *emulated, wish *pollWish, next int) int {
 	w.text = wse.AppendReconnect(w.text)
 	drained := s.emptied()
 	p := wse.Params{NoSniff: wish.noSniff, ContentType: wish.contentType, CacheControl: wish.cacheControl}
+	w.speakFor(s.route)
 	r := w.signed(&w.res)
 	wse.DownstreamHead(r, s.enc, &p, s.idle(), true)
 	r.Body = w.text

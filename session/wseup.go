@@ -164,6 +164,7 @@ func (x *exchange) receive(p []byte) int {
 		return x.breakUpload(err)
 	}
 	m := u.manner
+	x.w.speakFor(u.s.route)
 	x.endUpload()
 	wse.Accepted(x.w.signed(&x.w.res))
 	return x.respond(&m, at)
