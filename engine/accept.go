@@ -30,6 +30,7 @@ type acceptor struct {
 	accept   func(fd int) (int, syscall.Errno)
 	backoff  time.Duration // 0 while all is well
 	off      bool          // not watched until the back-off is over
+	fresh    []*Conn       // accepted in this turn
 }
 
 // ready takes a batch of waiting connections.
@@ -37,7 +38,9 @@ func (a *acceptor) ready() {
 	if a.off || a.fd < 0 {
 		return
 	}
+	a.fresh = a.fresh[:0]
 	errno := a.takeBatch()
+	a.readFresh()
 	switch errno {
 	case syscall.EAGAIN:
 	case 0:
@@ -82,7 +85,21 @@ func (a *acceptor) admit(fd int) {
 		return
 	}
 	l.count.accepted++
-	l.admit(l.newConn(fd), a.listener.opts.Open)
+	c := l.newConn(fd)
+	l.admit(c, a.listener.opts.Open)
+	a.fresh = append(a.fresh, c)
+}
+
+// readFresh reads once from what was just accepted. A request has often come by
+// then, and a client that is answered and closed at once, as by a redirect, is never
+// registered with the poller: two calls fewer in a storm.
+func (a *acceptor) readFresh() {
+	for i, c := range a.fresh {
+		a.fresh[i] = nil
+		if c.flags&flagDead == 0 {
+			a.loop.readOnce(c)
+		}
+	}
 }
 
 // starve stops accepting for a while that doubles each time. If fds are what is
