@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"fmt"
 	"net/netip"
 	"time"
 
@@ -18,7 +19,7 @@ func (g *Gateway) addrsOf(u conf.URI) func() []netip.AddrPort {
 		fixed := []netip.AddrPort{netip.AddrPortFrom(ip, port)}
 		return func() []netip.AddrPort { return fixed }
 	}
-	g.names.all(u.Host)
+	g.names.prime(u.Host)
 	return func() []netip.AddrPort {
 		var list []netip.AddrPort
 		for _, ip := range g.names.all(u.Host) {
@@ -28,9 +29,10 @@ func (g *Gateway) addrsOf(u conf.URI) func() []netip.AddrPort {
 	}
 }
 
-// dialing says how to speak to a ws back end; nil for others.
+// dialing says how to speak to a ws back end; nil for others. A wss one gets
+// here only when its TLS is somebody else's (ssl.encryption disabled).
 func dialing(u conf.URI, o conf.ConnectOptions) *session.Dialing {
-	if u.Scheme != "ws" {
+	if u.Scheme != "ws" && u.Scheme != "wss" {
 		return nil
 	}
 	target := u.Path
@@ -38,6 +40,16 @@ func dialing(u conf.URI, o conf.ConnectOptions) *session.Dialing {
 		target += "?" + u.Query
 	}
 	return &session.Dialing{Host: u.Authority(), Target: target, Inactivity: o.InactivityTimeout}
+}
+
+// encrypted refuses back ends that loops cannot speak to.
+func encrypted(c *conf.Service) error {
+	for _, u := range c.Connects {
+		if u.Secure() && c.ConnectOptions.TLS.Encryption {
+			return fmt.Errorf("connect %s: TLS back ends are not served yet", u)
+		}
+	}
+	return nil
 }
 
 var strategies = map[string]proxy.Strategy{
@@ -52,13 +64,25 @@ func makeProxy(g *Gateway, s *service) error {
 		Logger:    g.log.With("service", c.Name),
 		Available: func(up bool) { g.available(s, up) },
 	}
+	if err := encrypted(c); err != nil {
+		return err
+	}
 	for _, u := range c.Connects {
-		o.Targets = append(o.Targets, proxy.Target{Addrs: g.addrsOf(u), WebSocket: dialing(u, c.ConnectOptions)})
+		t := proxy.Target{Addrs: g.addrsOf(u), WebSocket: dialing(u, c.ConnectOptions)}
+		o.Targets = append(o.Targets, t)
+		s.pass = s.pass || t.WebSocket != nil
+	}
+	if c.Type == "amqp.proxy" {
+		s.protocols = []string{amqpProtocol, ""}
 	}
 	p := proxy.New(o)
 	s.ws, s.run = p, p
 	return nil
 }
+
+// amqpProtocol is what AMQP clients in a browser ask for (spec/protocol.md
+// §1.7).
+const amqpProtocol = "amqp/0.9.1"
 
 // available withdraws a service whose back end is gone, or brings it back:
 // first the others are told, then its accepts are closed.
@@ -83,15 +107,23 @@ func (g *Gateway) available(s *service, up bool) {
 
 func makeBroadcast(g *Gateway, s *service) error {
 	c := s.conf
-	u := c.Connects[0]
-	b := broadcast.New(broadcast.Options{
-		Workers: func() []*session.Worker { return g.workers },
-		Addrs:   g.addrsOf(u), WebSocket: dialing(u, c.ConnectOptions),
-		UDP: u.Scheme == "udp", Interface: c.ConnectOptions.UDPInterface,
-		ReconnectDelay: c.Broadcast.ReconnectDelay, DialTimeout: 5 * time.Second,
+	if err := encrypted(c); err != nil {
+		return err
+	}
+	o := broadcast.Options{
+		Workers:   func() []*session.Worker { return g.workers },
+		Interface: c.ConnectOptions.UDPInterface,
+		// A delay of 0 is the next turn of the clock, not the default.
+		ReconnectDelay: max(c.Broadcast.ReconnectDelay, time.Millisecond), DialTimeout: 5 * time.Second,
 		EchoClients: c.Broadcast.EchoClients, MaxPending: int(c.Broadcast.MaximumPendingBytes),
 		DropOldest: c.Broadcast.DropOldest, Logger: g.log.With("service", c.Name),
-	})
+	}
+	for _, u := range c.Connects {
+		o.BackEnds = append(o.BackEnds, broadcast.BackEnd{
+			Addrs: g.addrsOf(u), WebSocket: dialing(u, c.ConnectOptions), UDP: u.Scheme == "udp",
+		})
+	}
+	b := broadcast.New(o)
 	s.ws, s.run = b, b
 	return nil
 }

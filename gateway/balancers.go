@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"slices"
 	"strconv"
 	"sync/atomic"
 	"time"
@@ -63,6 +64,9 @@ func (g *Gateway) buildTable() error {
 		if err != nil {
 			return fmt.Errorf("%s: %w", s.Pos, err)
 		}
+		if len(g.cookies) == 0 {
+			g.warnOfDerivedKey()
+		}
 		for _, a := range s.Accepts {
 			g.table.Bind(a.URI.String(), aff)
 		}
@@ -81,6 +85,23 @@ func (g *Gateway) plannedID() string {
 		return standaloneID
 	}
 	return "tcp://" + o.Bind.String()
+}
+
+// warnOfDerivedKey says once that affinity cookies can be forged: whoever
+// knows the name of the cluster knows the key that is made of it. Between
+// members of one machine nobody is to be kept out.
+func (g *Gateway) warnOfDerivedKey() {
+	c := g.cfg.Cluster
+	if c == nil || len(c.AffinityKeys) > 0 {
+		return
+	}
+	for _, u := range slices.Concat(c.Accepts, c.Connects) {
+		if a, ok := u.Addr(); u.Host != "localhost" && !(ok && (a.IsLoopback() || a.IsMulticast())) {
+			g.log.Warn("affinity key derived", "uri", u.String(),
+				"reason", "the key of affinity cookies is derived from the cluster's name and can be guessed; give all members one kz:affinity.key-file")
+			return
+		}
+	}
 }
 
 func (g *Gateway) affinityOf(s *conf.Service) (*balance.Affinity, error) {
@@ -123,7 +144,7 @@ var kinds = map[session.ClientKind]balance.Kind{
 func (b *balancer) Balance(sq *session.Query, a *session.Answer) {
 	r := sq.Request
 	now := time.Now()
-	secure := sq.Secure || b.secure == "true"
+	secure := b.secure == "true" || b.secure == "auto" && sq.Secure
 	q := balance.Query{Balancer: b.uri, Secure: secure, Class: b.class, Policy: b.policy, Affinity: b.affinity}
 	if b.cookies != nil {
 		r.Each("Cookie", func(v []byte) bool {

@@ -9,28 +9,44 @@ import (
 	"github.com/kzfast/kzfast/service/directory"
 )
 
-// makeDirectory builds a directory service. A base directory that does not
-// exist is no reason not to start the others: it is said once, and every
-// request is answered 404.
+// makeDirectory builds a directory service, with one handler for each accept
+// path. A base directory that does not exist is no reason not to start the
+// others: it is said once, and every request is answered 404.
 func makeDirectory(g *Gateway, s *service) error {
 	p := s.conf.Directory
 	o := directory.Options{
-		Prefix: acceptPath(s.conf), Dir: p.Directory, Welcome: p.WelcomeFile, ErrorPages: p.ErrorPages,
+		Dir: p.Directory, Welcome: p.WelcomeFile, ErrorPages: p.ErrorPages,
 		Indexes: p.Indexes, FollowLinks: p.FollowLinks, DotFiles: p.ServeDotfiles, Ranges: p.Range,
 		MIME: s.conf.MIME,
 	}
 	for _, l := range p.Locations {
 		o.Locations = append(o.Locations, directory.Location{Patterns: l.Patterns, CacheControl: l.Text})
 	}
-	h, err := directory.New(o)
-	if errors.Is(err, fs.ErrNotExist) {
+	if _, err := directory.New(o); errors.Is(err, fs.ErrNotExist) {
 		g.log.Warn("directory missing", "service", s.conf.Name, "directory", p.Directory)
-		s.http = http.NotFoundHandler()
+		s.http = func(*conf.Accept) (http.Handler, error) { return http.NotFoundHandler(), nil }
 		return nil
 	}
-	s.http = h
-	return err
+	s.http = func(a *conf.Accept) (http.Handler, error) {
+		o := o
+		o.Prefix = a.URI.Path
+		h, err := directory.New(o)
+		if err != nil || s.conf.AcceptOptions.KeepQuery {
+			return h, err
+		}
+		return withoutQuery(h), nil
+	}
+	return nil
 }
 
-// acceptPath is the path of a service's accepts.
-func acceptPath(c *conf.Service) string { return c.Accepts[0].URI.Path }
+// withoutQuery keeps the query of a request off the redirect to a directory's
+// own path (kz:location.query drop); nothing else there looks at it.
+func withoutQuery(h http.Handler) http.Handler {
+	return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		u := *r.URL
+		u.RawQuery = ""
+		plain := *r
+		plain.URL = &u
+		h.ServeHTTP(rw, &plain)
+	})
+}

@@ -55,7 +55,14 @@ func (g *Gateway) closeSlice(n int) {
 	each := (n + len(g.workers) - 1) / len(g.workers)
 	code := wsproto.Code(g.cfg.Gateway.DrainCloseCode)
 	for _, w := range g.workers {
-		w.Loop.Post(func() { w.CloseSessions(nil, each, code, "") })
+		w.Loop.Post(func() {
+			w.CloseSessions(nil, each, code, "")
+			for _, s := range g.services {
+				for _, r := range s.rosters {
+					r.closeSome(w.Index, each, code)
+				}
+			}
+		})
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -14,6 +15,8 @@ import (
 	"github.com/kzfast/kzfast/cluster"
 	"github.com/kzfast/kzfast/conf"
 	"github.com/kzfast/kzfast/engine"
+	"github.com/kzfast/kzfast/service/broadcast"
+	"github.com/kzfast/kzfast/service/proxy"
 	"github.com/kzfast/kzfast/session"
 	"github.com/kzfast/kzfast/wsproto"
 )
@@ -84,6 +87,7 @@ func (g *Gateway) build() (err error) {
 		Server:      g.cfg.Gateway.ServerHeader,
 		Head:        wsproto.HeadLimits{},
 		HeadTimeout: g.cfg.Gateway.HandshakeTimeout,
+		IdleTimeout: g.cfg.Gateway.HandshakeTimeout,
 	}
 	if err = g.buildTable(); err != nil {
 		return err
@@ -136,7 +140,7 @@ const productTitle = "kzfast"
 
 func (g *Gateway) startEngine() (err error) {
 	g.engine, err = engine.New(engine.Options{
-		Loops:    g.cfg.Gateway.Loops,
+		Loops:    numLoops(g.cfg.Gateway.Loops),
 		MaxConns: g.cfg.Gateway.MaximumConnections,
 		Logger:   g.log,
 	})
@@ -144,15 +148,26 @@ func (g *Gateway) startEngine() (err error) {
 		return err
 	}
 	for i := range g.engine.NumLoops() {
-		g.workers = append(g.workers, session.NewWorker(loop{g.engine.Loop(i)}, i, &g.shape))
+		w := session.NewWorker(loop{g.engine.Loop(i)}, i, &g.shape)
+		w.Loops, w.MoveTo = g.engine.NumLoops(), g.move
+		g.workers = append(g.workers, w)
 	}
 	return nil
+}
+
+// numLoops is one loop per processor unless n says how many, but no more than
+// services are made for.
+func numLoops(n int) int {
+	if n == 0 {
+		n = runtime.GOMAXPROCS(0)
+	}
+	return min(n, proxy.MaxLoops, broadcast.MaxLoops)
 }
 
 // listen opens the planned sockets.
 func (g *Gateway) listen() error {
 	for _, k := range g.sockets {
-		l, err := g.engine.Listen(k.addr, engine.ListenOptions{ReusePort: k.reusePort, Open: g.openOn(k)})
+		err := g.open(k)
 		if err != nil && k.addr.Addr().Is6() && k.accept.Bind.Option == "" {
 			g.log.Warn("listener skipped", "uri", k.accept.URI.String(), "addr", k.addr.String(), "err", err)
 			continue
@@ -160,12 +175,20 @@ func (g *Gateway) listen() error {
 		if err != nil {
 			return fmt.Errorf("%s: service %q: cannot open %s for %s: %w", k.accept.Pos, k.owner.Name, k.addr, k.accept.URI, err)
 		}
-		k.listener = l
 		for _, p := range k.ports {
 			g.webs.Go(p.web.serve)
 		}
 	}
 	return nil
+}
+
+func (g *Gateway) open(k *socket) (err error) {
+	if k.udp {
+		k.datagrams, err = g.listenDatagrams(k)
+	} else {
+		k.listener, err = g.engine.Listen(k.addr, engine.ListenOptions{ReusePort: k.reusePort, Open: g.openOn(k)})
+	}
+	return err
 }
 
 // openOn makes sessions of a socket's connections.
@@ -205,6 +228,9 @@ func (g *Gateway) Addrs() []string {
 		if k.listener != nil {
 			list = append(list, k.listener.Addr().String())
 		}
+		if k.datagrams != nil {
+			list = append(list, k.datagrams.addr().String())
+		}
 	}
 	return list
 }
@@ -226,6 +252,9 @@ func (g *Gateway) stop(ctx context.Context) error {
 	}
 	g.closeListeners()
 	for _, k := range g.sockets {
+		if k.datagrams != nil {
+			k.datagrams.close()
+		}
 		for _, p := range k.ports {
 			p.web.stop(ctx)
 		}

@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"net/http"
 	"net/url"
 
 	"github.com/kzfast/kzfast/conf"
@@ -28,6 +29,14 @@ func makeHTTPProxy(g *Gateway, s *service) error {
 	if o.Connect, err = url.Parse(c.Connects[0].String()); err != nil {
 		return err
 	}
+	switch plain := !c.ConnectOptions.TLS.Encryption; {
+	case o.Connect.Scheme == "https" && plain:
+		o.Connect.Scheme = "http"
+	case o.Connect.Scheme == "https":
+		if o.TLS, err = g.backEndTLS(c); err != nil {
+			return err
+		}
+	}
 	for _, a := range c.Accepts {
 		u, err := url.Parse(a.URI.String())
 		if err != nil {
@@ -39,8 +48,13 @@ func makeHTTPProxy(g *Gateway, s *service) error {
 	if err != nil {
 		return err
 	}
-	s.http, s.run = h, tunnels{h}
+	s.http, s.run = always(h), tunnels{h}
 	return nil
+}
+
+// always is one handler for all accepts of a service.
+func always(h http.Handler) func(*conf.Accept) (http.Handler, error) {
+	return func(*conf.Accept) (http.Handler, error) { return h, nil }
 }
 
 // tunnels ends a proxy's upgraded connections with the gateway.
@@ -60,6 +74,6 @@ func mappings(list []conf.Mapping) []httpproxy.Mapping {
 func makeRedirect(_ *Gateway, s *service) error {
 	p := s.conf.Redirect
 	h, err := httpredirect.New(httpredirect.Options{Location: p.Location, Status: p.Status, CacheControl: p.CacheControl})
-	s.http = h
+	s.http = always(h)
 	return err
 }

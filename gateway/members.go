@@ -3,7 +3,10 @@ package gateway
 import (
 	"context"
 	"fmt"
+	"net"
 	"net/netip"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/kzfast/kzfast/balance"
@@ -128,8 +131,8 @@ func (g *Gateway) clusterOptions() (cluster.Options, error) {
 		o.Extra = append(o.Extra, a.Addr())
 	}
 	if c.Advertise != "" {
-		if o.Advertise, err = netip.ParseAddrPort(c.Advertise); err != nil {
-			return o, fmt.Errorf("%s: kz:advertise: %w", c.Pos, err)
+		if o.Advertise, err = advertised(c.Advertise, bind.Port()); err != nil {
+			return o, fmt.Errorf("%s: kz:advertise %s: %w", c.Pos, c.Advertise, err)
 		}
 	}
 	for _, u := range c.Connects {
@@ -148,6 +151,22 @@ func (g *Gateway) clusterOptions() (cluster.Options, error) {
 		}
 	}
 	return o, nil
+}
+
+// advertised reads host or host:port, where host may be a name.
+func advertised(text string, port uint16) (netip.AddrPort, error) {
+	if a, err := netip.ParseAddr(strings.Trim(text, "[]")); err == nil {
+		return netip.AddrPortFrom(a, port), nil
+	}
+	host := text
+	if h, p, err := net.SplitHostPort(text); err == nil {
+		n, err := strconv.ParseUint(p, 10, 16)
+		if err != nil {
+			return netip.AddrPort{}, err
+		}
+		host, port = h, uint16(n)
+	}
+	return clusterAddr(host, "", int(port))
 }
 
 // clusterAddr resolves a cluster URI's host: the first IPv4 address.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net"
 	"net/netip"
+	"slices"
 	"sync"
 	"time"
 )
@@ -21,6 +22,7 @@ type name struct {
 	next    int
 	until   time.Time
 	pending bool
+	first   chan struct{} // closed when the first lookup has ended
 }
 
 // nameTTL is how long an address is used before it is looked up again;
@@ -55,6 +57,17 @@ func (c *nameCache) all(host string) []netip.Addr {
 	return nil
 }
 
+// prime looks a host up and waits for the answer, so that the first client
+// finds it. It may block for lookupTimeout.
+func (c *nameCache) prime(host string) {
+	c.mu.Lock()
+	n := c.ask(host)
+	c.mu.Unlock()
+	if n != nil {
+		<-n.first
+	}
+}
+
 // ask finds what is known of host and has it looked up when that is old. Held
 // lock: mu.
 func (c *nameCache) ask(host string) *name {
@@ -66,7 +79,7 @@ func (c *nameCache) ask(host string) *name {
 		if c.byHost == nil {
 			c.byHost = make(map[string]*name)
 		}
-		n = new(name)
+		n = &name{first: make(chan struct{})}
 		c.byHost[host] = n
 	}
 	if !n.pending && time.Now().After(n.until) {
@@ -76,11 +89,14 @@ func (c *nameCache) ask(host string) *name {
 	return n
 }
 
+const lookupTimeout = 5 * time.Second
+
 // lookup is the goroutine of one lookup.
 func (c *nameCache) lookup(host string, n *name) {
-	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), lookupTimeout)
 	defer cancel()
-	addrs, err := net.DefaultResolver.LookupNetIP(ctx, "ip", host)
+	found, err := net.DefaultResolver.LookupNetIP(ctx, "ip", host)
+	addrs := inOrder(found)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	n.pending = false
@@ -88,6 +104,25 @@ func (c *nameCache) lookup(host string, n *name) {
 	if err == nil && len(addrs) > 0 {
 		n.addrs, n.until = addrs, time.Now().Add(nameTTL)
 	}
+	select {
+	case <-n.first:
+	default:
+		close(n.first)
+	}
+}
+
+// inOrder puts IPv4 addresses first and leaves out repetitions (spec/config.md
+// §5.3).
+func inOrder(found []netip.Addr) []netip.Addr {
+	var list []netip.Addr
+	for _, v4 := range []bool{true, false} {
+		for _, a := range found {
+			if a = a.Unmap(); a.Is4() == v4 && !slices.Contains(list, a) {
+				list = append(list, a)
+			}
+		}
+	}
+	return list
 }
 
 func (c *nameCache) wait() { c.lookups.Wait() }

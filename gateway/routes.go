@@ -22,17 +22,24 @@ type binding struct {
 
 func newRoutes() *routes { return &routes{byAuthority: make(map[string][]binding)} }
 
-// add binds a path of an authority, which is known without its port as well
-// when that is the scheme's own.
+// add binds a path of an authority.
 func (t *routes) add(authority string, b binding, secure bool) {
-	t.insert(authority, b)
+	for _, name := range namesOf(authority, secure) {
+		t.insert(name, b)
+	}
+}
+
+// namesOf lists what a Host header may call an authority: its port may be left
+// out when it is the scheme's own.
+func namesOf(authority string, secure bool) []string {
 	own := ":80"
 	if secure {
 		own = ":443"
 	}
 	if host, ok := strings.CutSuffix(authority, own); ok {
-		t.insert(host, b)
+		return []string{authority, host}
 	}
+	return []string{authority}
 }
 
 func (t *routes) insert(authority string, b binding) {

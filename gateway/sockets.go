@@ -22,22 +22,40 @@ type socket struct {
 	ports     map[netip.Addr]*port // key: local address; the zero Addr for all others
 	owner     *conf.Service        // the first service bound here, for error texts
 	accept    *conf.Accept
-	raw       *session.Route // a tcp accept has the socket to itself
+	raw       *session.Route // a tcp or udp accept has the socket to itself
+	udp       bool
 	listener  *engine.Listener
+	datagrams *datagrams // instead, for udp
 }
 
 // A port is the session side of a socket address with the routes of one
 // generation.
 type port struct {
 	session.Port
-	routes *routes
-	web    *web
+	routes   *routes
+	policies policyFiles
+	web      *web
+	placed   []placed
+}
+
+// widen makes room for the request heads of one more service. Whose request a
+// head is shows only when it has been read, so the most generous one counts.
+func (p *port) widen(o *conf.AcceptOptions) {
+	p.Head.MaxBytes = max(p.Head.MaxBytes, int(o.HeaderMax))
+	p.Head.ObsFold = p.Head.ObsFold || o.ObsFold
+	p.web.server.MaxHeaderBytes = p.Head.MaxBytes
+}
+
+// placed is an accept on a port.
+type placed struct {
+	service *conf.Service
+	accept  *conf.Accept
 }
 
 func newPort(g *Gateway, secure bool) *port {
-	p := &port{routes: newRoutes()}
+	p := &port{routes: newRoutes(), policies: newPolicyFiles()}
 	p.Secure = secure
-	p.Routes.Store(&session.Routes{Router: p.routes})
+	p.Routes.Store(&session.Routes{Router: p.routes, Policies: p.policies.files})
 	p.web = newWeb(g, p)
 	p.Serve = p.web.take
 	return p
@@ -126,65 +144,125 @@ func (g *Gateway) plan() error {
 				return fmt.Errorf("%s: service %q: %w", a.Pos, s.Name, err)
 			}
 			for _, addr := range addrs {
-				if err := g.place(s, a, addr); err != nil {
+				if err := g.place(placed{s, a}, addr); err != nil {
 					return err
 				}
 			}
 		}
 	}
-	return nil
+	return g.spread()
 }
 
 // place adds one accept to the socket of addr, which may be a wildcard one of
 // the same port.
-func (g *Gateway) place(s *conf.Service, a *conf.Accept, addr netip.AddrPort) error {
-	sock, local := g.socketFor(addr)
+func (g *Gateway) place(x placed, addr netip.AddrPort) error {
+	s, a := x.service, x.accept
+	udp := a.URI.Scheme == "udp"
+	sock, local := g.socketFor(addr, udp)
 	if sock == nil {
-		sock = &socket{addr: addr, ports: make(map[netip.Addr]*port), owner: s, accept: a}
-		g.sockets = append(g.sockets, sock)
-		if addr.Addr().IsUnspecified() {
-			g.swallow(sock)
+		sock = &socket{addr: addr, udp: udp, ports: make(map[netip.Addr]*port), owner: s, accept: a}
+		if err := g.swallow(sock); err != nil {
+			return err
 		}
+		g.sockets = append(g.sockets, sock)
 	}
 	sock.reusePort = sock.reusePort || s.AcceptOptions.ReusePort
-	if a.URI.Scheme == "tcp" {
+	if raw(a.URI) {
 		r, err := g.routeFor(s, a)
+		if err == nil && (sock.raw != nil && sock.raw != r || len(sock.ports) > 0) {
+			err = sock.taken(x)
+		}
 		sock.raw = r
 		return err
 	}
+	if sock.raw != nil {
+		return sock.taken(x)
+	}
+	secure := a.TLS || a.URI.Secure()
 	p := sock.ports[local]
 	if p == nil {
-		p = newPort(g, a.TLS || a.URI.Secure())
+		p = newPort(g, secure)
 		sock.ports[local] = p
 	}
-	return g.bindAccept(p, s, a)
+	if p.Secure != secure {
+		return fmt.Errorf("%s: service %q: %s carries plain traffic for one service and TLS for another; use different ports", a.Pos, s.Name, addr)
+	}
+	return g.bindTo(p, x)
+}
+
+func (g *Gateway) bindTo(p *port, x placed) error {
+	if slices.Contains(p.placed, x) {
+		return nil
+	}
+	p.placed = append(p.placed, x)
+	return g.bindAccept(p, x.service, x.accept)
+}
+
+// taken is the fault of two accepts that cannot share a socket. conf finds it
+// first, unless one address is written in two ways.
+func (k *socket) taken(x placed) error {
+	return fmt.Errorf("%s: service %q: %s is on %s, which %s of service %q has or needs for itself; use different ports",
+		x.accept.Pos, x.service.Name, x.accept.URI, k.addr, k.accept.URI, k.owner.Name)
 }
 
 // socketFor finds the socket that addr belongs to and the local address its
 // routes are kept under.
-func (g *Gateway) socketFor(addr netip.AddrPort) (*socket, netip.Addr) {
+func (g *Gateway) socketFor(addr netip.AddrPort, udp bool) (*socket, netip.Addr) {
 	for _, k := range g.sockets {
-		if k.addr == addr {
+		switch {
+		case k.udp != udp || k.addr.Port() != addr.Port():
+		case k.addr == addr:
 			return k, netip.Addr{}
-		}
-		if k.addr.Port() == addr.Port() && k.addr.Addr().IsUnspecified() {
+		case k.addr.Addr().IsUnspecified() && addr.Addr().IsUnspecified():
+			// One of the two is that of IPv6, which hears both.
+			k.addr = netip.AddrPortFrom(netip.IPv6Unspecified(), addr.Port())
+			return k, netip.Addr{}
+		case covers(k.addr, addr):
 			return k, addr.Addr()
 		}
 	}
 	return nil, netip.Addr{}
 }
 
+// covers reports whether a wildcard address hears what comes to addr too.
+func covers(wild, addr netip.AddrPort) bool {
+	return wild.Port() == addr.Port() && wild.Addr().IsUnspecified() && (wild.Addr().Is6() || addr.Addr().Is4())
+}
+
 // swallow moves the routes of single addresses under a new wildcard socket of
 // the same port: the two cannot both listen.
-func (g *Gateway) swallow(wild *socket) {
+func (g *Gateway) swallow(wild *socket) (err error) {
 	g.sockets = slices.DeleteFunc(g.sockets, func(k *socket) bool {
-		if k == wild || k.addr.Port() != wild.addr.Port() || k.addr.Addr().Is4() != wild.addr.Addr().Is4() {
+		if k.udp != wild.udp || !covers(wild.addr, k.addr) {
 			return false
+		}
+		if k.raw != nil || raw(wild.accept.URI) {
+			err = k.taken(placed{wild.owner, wild.accept})
 		}
 		wild.ports[k.addr.Addr()] = k.ports[netip.Addr{}]
 		wild.reusePort = wild.reusePort || k.reusePort
 		return true
 	})
+	return err
+}
+
+// spread binds what is on all addresses of a port to those as well that have
+// routes of their own.
+func (g *Gateway) spread() error {
+	for _, k := range g.sockets {
+		all := k.ports[netip.Addr{}]
+		if all == nil {
+			continue
+		}
+		for _, p := range k.ports {
+			for _, x := range all.placed {
+				if err := g.bindTo(p, x); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	return nil
 }
 
 // portOf finds the routes for a connection that came to local.

@@ -15,15 +15,10 @@ type Options struct {
 	// Workers are the workers of all loops, by index. The back end is
 	// connected from the first one's loop.
 	Workers func() []*session.Worker
-	// Addrs gives the addresses of the back end now. It is called on an
-	// event loop and must not block.
-	Addrs func() []netip.AddrPort
-	// WebSocket is how to speak to the back end; nil is plain TCP. UDP makes
-	// the service listen on the address instead, joining it when it is a
-	// multicast group, on Interface if that is set.
-	WebSocket *session.Dialing
-	UDP       bool
-	Interface string
+	// BackEnds are who may speak, at least one. Of those that are connected to
+	// one is at a time, tried in order; all datagrams are heard.
+	BackEnds  []BackEnd
+	Interface string // of multicast groups; empty is the system's choice
 
 	ReconnectDelay time.Duration // after a failure or loss; 0 is 3 s
 	DialTimeout    time.Duration // 0 is 5 s
@@ -35,11 +30,23 @@ type Options struct {
 	Logger     *slog.Logger // nil discards
 }
 
+// A BackEnd is one source of messages.
+type BackEnd struct {
+	// Addrs gives the addresses of the back end now. It is called on an
+	// event loop and must not block.
+	Addrs func() []netip.AddrPort
+	// WebSocket is how to speak to the back end; nil is plain TCP. UDP makes
+	// the service listen on the address instead, joining it when it is a
+	// multicast group.
+	WebSocket *session.Dialing
+	UDP       bool
+}
+
 // A Service is a broadcast service.
 type Service struct {
-	o      Options
-	hubs   []hub // by worker index; each touched on its loop only
-	source source
+	o       Options
+	hubs    []hub // by worker index; each touched on its loop only
+	sources []source
 
 	dropped atomic.Int64 // bursts that a slow subscriber missed
 	cut     atomic.Int64 // subscribers cut as too slow
@@ -69,19 +76,33 @@ func New(o Options) *Service {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
 	s := &Service{o: o, hubs: make([]hub, MaxLoops)}
-	if o.UDP {
-		s.source = newListener(s)
-	} else {
-		s.source = newConnector(s)
+	var dialled []BackEnd
+	for _, b := range o.BackEnds {
+		if b.UDP {
+			s.sources = append(s.sources, newListener(s, b.Addrs))
+		} else {
+			dialled = append(dialled, b)
+		}
+	}
+	if len(dialled) > 0 {
+		s.sources = append(s.sources, newConnector(s, dialled))
 	}
 	return s
 }
 
 // Start connects the back end, and keeps it connected.
-func (s *Service) Start() { s.source.start() }
+func (s *Service) Start() {
+	for _, src := range s.sources {
+		src.start()
+	}
+}
 
 // Stop leaves the back end. Subscribers stay.
-func (s *Service) Stop() { s.source.stop() }
+func (s *Service) Stop() {
+	for _, src := range s.sources {
+		src.stop()
+	}
+}
 
 // Dropped and Cut count what slow subscribers cost: bursts they missed and
 // subscribers that were cut. Safe for any goroutine.

@@ -1,31 +1,47 @@
 package broadcast
 
 import (
+	"net/netip"
 	"sync/atomic"
 
 	"github.com/kzfast/kzfast/session"
 	"github.com/kzfast/kzfast/wsproto"
 )
 
-// A connector keeps one connection to the back end, on the first loop. Each
-// read of a TCP back end, and each message of a WebSocket one, is a message.
+// A connector keeps one connection to one of the back ends, on the first
+// loop. Each read of a TCP back end, and each message of a WebSocket one, is a
+// message. When the connection is lost or fails, the next address is tried,
+// and after the last one, when the delay has passed, the first again.
 type connector struct {
 	gatherer
-	stopped atomic.Bool
-	ch      session.Channel // nil between connections
+	backEnds []BackEnd
+	started  atomic.Bool
+	stopped  atomic.Bool
+
+	next    int              // of backEnds
+	try     []netip.AddrPort // addresses of the one before, not yet tried
+	ch      session.Channel  // nil between connections
 	up      bool
 	message []byte // unfinished message of a WebSocket back end
 	op      wsproto.Opcode
 }
 
-func newConnector(s *Service) *connector { return &connector{gatherer: gatherer{s: s}} }
+func newConnector(s *Service, list []BackEnd) *connector {
+	return &connector{gatherer: gatherer{s: s}, backEnds: list}
+}
 
 func (c *connector) worker() *session.Worker { return c.s.o.Workers()[0] }
 
-func (c *connector) start() { c.worker().Loop.Post(c.dial) }
+func (c *connector) start() {
+	c.started.Store(true)
+	c.worker().Loop.Post(c.dial)
+}
 
 func (c *connector) stop() {
 	c.stopped.Store(true)
+	if !c.started.Load() {
+		return
+	}
 	c.worker().Loop.Post(func() {
 		if c.ch != nil {
 			c.ch.Close(wsproto.CodeNormal, "")
@@ -33,25 +49,28 @@ func (c *connector) stop() {
 	})
 }
 
+// dial connects to the next address; when all had their turn it waits.
 func (c *connector) dial() {
 	if c.stopped.Load() {
 		return
 	}
-	addrs := c.s.o.Addrs()
-	if len(addrs) == 0 {
-		c.later()
-		return
+	for len(c.try) == 0 {
+		if c.next == len(c.backEnds) {
+			c.next = 0
+			c.worker().Loop.After(c.s.o.ReconnectDelay, c.dial)
+			return
+		}
+		c.try = c.backEnds[c.next].Addrs()
+		c.next++
 	}
+	addr := c.try[0]
+	c.try = c.try[1:]
 	o, w := &c.s.o, c.worker()
-	if o.WebSocket != nil {
-		c.ch = session.DialWebSocket(w, addrs[0], o.DialTimeout, o.WebSocket, "", c)
+	if d := c.backEnds[c.next-1].WebSocket; d != nil {
+		c.ch = session.DialWebSocket(w, addr, o.DialTimeout, d, "", c)
 	} else {
-		c.ch = session.DialStream(w, addrs[0], o.DialTimeout, c)
+		c.ch = session.DialStream(w, addr, o.DialTimeout, c)
 	}
-}
-
-func (c *connector) later() {
-	c.worker().Loop.After(c.s.o.ReconnectDelay, c.dial)
 }
 
 // Connected implements [session.Connecter].
@@ -80,15 +99,19 @@ func (c *connector) Frame(_ session.Channel, f *wsproto.Frame) {
 func (c *connector) Drained(session.Channel) {}
 
 // Closed implements [session.Receiver]: the back end is gone, or never came.
-// Clients stay.
+// Clients stay. A back end that was lost is given the delay before it is
+// tried again.
 func (c *connector) Closed(session.Channel, wsproto.Code, []byte) {
 	c.ch, c.message = nil, nil
 	if c.stopped.Load() {
 		return
 	}
-	if c.up {
-		c.up = false
-		c.s.o.Logger.Warn("back end lost", "again", c.s.o.ReconnectDelay.String())
+	if !c.up {
+		c.dial()
+		return
 	}
-	c.later()
+	c.up = false
+	c.next, c.try = 0, nil
+	c.s.o.Logger.Warn("back end lost", "again", c.s.o.ReconnectDelay.String())
+	c.worker().Loop.After(c.s.o.ReconnectDelay, c.dial)
 }

@@ -16,11 +16,14 @@ import (
 // A listener hears datagrams; each is a message and a burst of its own.
 type listener struct {
 	s      *Service
+	addrs  func() []netip.AddrPort
 	cancel context.CancelFunc
 	done   sync.WaitGroup
 }
 
-func newListener(s *Service) *listener { return &listener{s: s} }
+func newListener(s *Service, addrs func() []netip.AddrPort) *listener {
+	return &listener{s: s, addrs: addrs}
+}
 
 func (l *listener) start() {
 	ctx, cancel := context.WithCancel(context.Background())
@@ -52,7 +55,7 @@ func (l *listener) run(ctx context.Context) {
 const maxDatagram = 65507
 
 func (l *listener) listen(ctx context.Context) error {
-	addrs := l.s.o.Addrs()
+	addrs := l.addrs()
 	if len(addrs) == 0 {
 		return net.ErrClosed
 	}
