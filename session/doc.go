@@ -2,9 +2,18 @@
 // last, over a [Transport] that somebody else owns.
 //
 //	bytes ─▶ exchange ──▶ route ──┬─▶ WebSocket ──▶ Receiver (echo, proxy, ...)
-//	         (HTTP head)          ├─▶ redirect    (balancer: 302, directive)
+//	         (HTTP)               ├─▶ redirect    (balancer: 302, directive)
 //	                              ├─▶ relay       (balancer: tunnel to a member)
-//	                              └─▶ hand-over   (plain HTTP: net/http)
+//	                              ├─▶ call ──┬─▶ emulated    ──▶ Receiver
+//	                              │  (HTTP)  └─▶ eventStream ──▶ Receiver
+//	                              └─▶ hand-over   (directory, http.proxy: net/http)
+//
+// A call is a request without an upgrade after everything that old clients
+// put elsewhere is in its place: a method in the path, an origin in a header of
+// another name, a whole request in an envelope. Emulated WebSockets and event
+// streams outlive the connections that carry them. Each lives on the loop that
+// its id names; a request for it that arrives elsewhere goes there together
+// with its connection ([Worker.MoveTo]).
 //
 // A connection and everything that is reached from it belongs to one event
 // loop: all methods of this package run on that loop unless their comment says

@@ -15,7 +15,7 @@ type upload struct {
 	opts wse.Options
 	body body
 	manner
-	own bool // manner owns its bytes
+	owned bool // manner owns its bytes
 }
 
 var errUpstream = &wsproto.StatusError{Status: 400, Reason: "Bad Request"}
@@ -41,9 +41,8 @@ func (x *exchange) upstream(c *call, p []byte, n int) int {
 	u := x.begin(s, c, bodyOf(c.r))
 	if s.is(modePaused) {
 		x.keepBytes(p[n:])
-		u.manner.own()
-		u.own = true
-		x.t.Pause()
+		u.outlive()
+		x.stall()
 		return -1
 	}
 	if n == len(p) {
@@ -148,12 +147,13 @@ func (x *exchange) receive(p []byte) int {
 		}
 	}
 	if !u.body.done() {
-		if !u.own {
-			u.manner.own()
-			u.own = true
-		}
+		u.outlive()
 		x.release()
-		x.t.SetTimeout(contentTimeout)
+		if u.s != nil && u.s.is(modePaused) {
+			x.stall()
+		} else {
+			x.t.SetTimeout(contentTimeout)
+		}
 		return -1
 	}
 	err := u.dec.End()
@@ -262,7 +262,7 @@ func (x *exchange) uploading(p []byte) {
 	}
 	if s := x.up.s; s != nil && s.is(modePaused) {
 		x.keepBytes(p)
-		x.t.Pause()
+		x.stall()
 		return
 	}
 	if next := x.receive(p); next >= 0 {
@@ -270,9 +270,25 @@ func (x *exchange) uploading(p []byte) {
 	}
 }
 
+// outlive makes the answer independent of the bytes the request stands in.
+func (u *upload) outlive() {
+	if !u.owned {
+		u.manner.own()
+		u.owned = true
+	}
+}
+
+// stall stops reading an upload for a service that takes no more. However
+// long it takes, that is not the client's fault.
+func (x *exchange) stall() {
+	x.t.Pause()
+	x.t.SetTimeout(0)
+}
+
 // unpause goes on with an upload whose session may be delivered to again.
 func (x *exchange) unpause() {
 	x.t.Resume()
+	x.t.SetTimeout(contentTimeout)
 	if x.held == nil {
 		return
 	}
