@@ -22,22 +22,13 @@ func TestSecondProcessIsRefused(t *testing.T) {
 	m := f.members[0]
 	c := newCrowd(t, f, 5)
 	for _, v := range []struct {
-		name, addr, known string
-		change            func(c *config)
+		name, addr string
+		change     func(c *config)
 	}{
-		{"cluster accept", strings.TrimPrefix(m.id(), "tcp://"), "", func(*config) {}},
-		{"service accept", m.addr(), "", func(c *config) { c.Cluster = nil }},
-		{"service accept, sharing asked for by one side only", m.addr(), "a process that asks for sharing also gets the address of one that does not", func(c *config) {
-			c.Cluster = nil
-			for i := range c.Services {
-				c.Services[i].AcceptOptions = append(c.Services[i].AcceptOptions, setting{"kz:tcp.reuse.port", "enabled"})
-			}
-		}},
+		{"cluster accept", strings.TrimPrefix(m.id(), "tcp://"), func(*config) {}},
+		{"service accept", m.addr(), func(c *config) { c.Cluster = nil }},
 	} {
 		t.Run(v.name, func(t *testing.T) {
-			if v.known != "" {
-				known(t, v.known)
-			}
 			second := newFleet(t, fleetSpec{Members: 1})
 			s := second.members[0]
 			s.conf = m.conf

@@ -4,7 +4,6 @@ package e2e
 
 import (
 	"fmt"
-	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -48,15 +47,6 @@ func (s spread) at(q float64) time.Duration {
 // String gives the figures of a line: p50, p99 and max in seconds.
 func (s spread) String() string {
 	return fmt.Sprintf("p50 %.2f s p99 %.2f s max %.2f s", s.at(0.5).Seconds(), s.at(0.99).Seconds(), s.at(1).Seconds())
-}
-
-// known leaves out a test that shows a fault of the product which is reported
-// and not yet mended; KZFAST_KNOWN=1 runs it.
-func known(t *testing.T, fault string) {
-	t.Helper()
-	if os.Getenv("KZFAST_KNOWN") == "" {
-		t.Skip("known fault: " + fault)
-	}
 }
 
 // absolute is a path that holds in any working folder.

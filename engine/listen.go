@@ -17,8 +17,9 @@ import (
 
 // ListenOptions says how a listener behaves.
 type ListenOptions struct {
-	// ReusePort shares the address with other processes that set it too. Without
-	// it, an address that is already served is refused.
+	// ReusePort shares the address with other processes. Without it, an address
+	// that is already served is refused. The kernel asks the newcomer only: a
+	// process that sets it also joins one of the same user that does not.
 	ReusePort bool
 	// Open is called on the conn's loop, once per accepted conn, and answers its
 	// handler; nil closes the conn.
