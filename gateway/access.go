@@ -7,6 +7,7 @@ import (
 	"github.com/kzfast/kzfast/session"
 	"github.com/kzfast/kzfast/wsproto"
 	"github.com/kzfast/kzfast/wsproto/origin"
+	"github.com/kzfast/kzfast/wsproto/wse"
 )
 
 // An access stands before the HTTP service of one route and decides who gets
@@ -63,14 +64,16 @@ func (a *access) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 // judge asks the route's policy about the page that the request comes from.
 func (a *access) judge(r *http.Request) ([]wsproto.Field, origin.Verdict) {
 	page, xOrigin := header(r, "Origin"), header(r, "X-Origin")
-	if page == nil && xOrigin == nil {
+	params, _ := wse.ParseParams([]byte(r.URL.RawQuery))
+	if page == nil && xOrigin == nil && params.Origin == nil {
 		return nil, origin.Allow
 	}
 	q := origin.Request{
 		Method: []byte(r.Method), Host: []byte(r.Host), Secure: a.secure,
 		ControlRequest: header(r, "Access-Control-Request-Method") != nil || header(r, "Access-Control-Request-Headers") != nil,
+		AlwaysCORS:     params.AlwaysCORS,
 	}
-	q.Origin = origin.Effective(a.route.Origins, &q, page, xOrigin, nil)
+	q.Origin = origin.Effective(a.route.Origins, &q, page, xOrigin, params.Origin)
 	d := origin.Decide(a.route.Origins, &q)
 	return d.Fields(nil), d.Verdict
 }
@@ -99,9 +102,14 @@ func header(r *http.Request, name string) []byte {
 	return nil
 }
 
+// setFields puts lines, several of which may have one name, in the place of
+// those that h has.
 func setFields(h http.Header, fields []wsproto.Field) {
 	for _, f := range fields {
-		h.Set(string(f.Name), string(f.Value))
+		h.Del(string(f.Name))
+	}
+	for _, f := range fields {
+		h.Add(string(f.Name), string(f.Value))
 	}
 }
 

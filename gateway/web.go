@@ -9,9 +9,13 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/kzfast/kzfast/session"
+	"github.com/kzfast/kzfast/wsproto"
+	"github.com/kzfast/kzfast/wsproto/origin"
+	"github.com/kzfast/kzfast/wsproto/wse"
 )
 
 // A web serves the plain HTTP requests of one port with net/http. The event
@@ -37,6 +41,8 @@ func newWeb(g *Gateway, p *port) *web {
 		ReadHeaderTimeout: 10 * time.Second,
 		IdleTimeout:       30 * time.Second,
 		MaxHeaderBytes:    64 << 10,
+
+		ConnContext: countRequests,
 
 		DisableGeneralOptionsHandler: true,
 		ErrorLog:                     slog.NewLogLogger(g.log.Handler(), slog.LevelDebug),
@@ -85,19 +91,88 @@ func (w *web) stop(ctx context.Context) {
 
 // ServeHTTP implements [http.Handler].
 func (w *web) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
-	kind := session.KindHTTP
-	if r.Header.Get("Upgrade") != "" && r.Header.Get("Sec-WebSocket-Key") != "" {
-		kind = session.KindWebSocket
-	}
-	route, _ := w.port.routes.Route([]byte(strings.ToLower(r.Host)), []byte(r.URL.Path), kind)
-	if route == nil || !route.HTTP {
+	first := r.Context().Value(requestCount{}).(*atomic.Int64).Add(1) == 1
+	route := w.find(r)
+	switch {
+	case route == nil && first:
+		http.NotFound(rw, r)
+		return
+	case route == nil:
 		w.giveBack(rw, r)
 		return
 	}
 	if w.g.shape.Server != "" {
 		rw.Header().Set("Server", w.g.shape.Server)
 	}
-	w.g.handlers[route].ServeHTTP(rw, r)
+	if !emulateMethod(r) {
+		deny(rw, http.StatusForbidden)
+		return
+	}
+	wrap(rw, r, w.g.handlers[route])
+}
+
+// requestCount is the context key of a connection's number of requests. The
+// first was sent here by a loop and is not sent back to it.
+type requestCount struct{}
+
+func countRequests(ctx context.Context, _ net.Conn) context.Context {
+	return context.WithValue(ctx, requestCount{}, new(atomic.Int64))
+}
+
+// find looks the route up as a loop does; nil is none for us.
+func (w *web) find(r *http.Request) *session.Route {
+	authority, path := []byte(strings.ToLower(r.Host)), singleSlashes(r.URL.Path)
+	if r.Header.Get("Upgrade") != "" && r.Header.Get("Sec-WebSocket-Key") != "" {
+		if route, _ := w.port.routes.Route(authority, path, session.KindWebSocket); route != nil {
+			if !route.HTTP {
+				return nil
+			}
+			return route
+		}
+	}
+	if _, rest, found := origin.ParseMethodPath(path); found {
+		path = rest
+	}
+	return w.port.Web(authority, path, []byte(r.URL.RawQuery))
+}
+
+// singleSlashes is a path as the loops' parser makes it.
+func singleSlashes(path string) []byte {
+	var b []byte
+	for i := range len(path) {
+		if path[i] != '/' || i == 0 || path[i-1] != '/' {
+			b = append(b, path[i])
+		}
+	}
+	if len(b) == 0 {
+		b = append(b, '/')
+	}
+	return b
+}
+
+// emulateMethod gives r the method that its client could not send: one in
+// front of the path, or a token in the query (spec/protocol.md §0, §1.8). It
+// reports false when the client has no right to the former.
+func emulateMethod(r *http.Request) bool {
+	if params, _ := wse.ParseParams([]byte(r.URL.RawQuery)); params.Method != "" {
+		r.Method = params.Method
+	}
+	method, rest, found := origin.ParseMethodPath([]byte(r.URL.Path))
+	if !found {
+		return true
+	}
+	var fields []wsproto.Field
+	for name, values := range r.Header {
+		for _, v := range values {
+			fields = append(fields, wsproto.Field{Name: []byte(name), Value: []byte(v)})
+		}
+	}
+	if !origin.Proven(fields, header(r, "X-Origin")) {
+		return false
+	}
+	r.Method, r.URL.Path, r.URL.RawPath = method, string(rest), ""
+	r.RequestURI = r.URL.RequestURI()
+	return true
 }
 
 // giveBack returns a connection to an event loop, because its request is for
