@@ -169,7 +169,7 @@ func (x *exchange) serve(r *wsproto.Request, p []byte, n int) int {
 // handOver gives the connection to net/http together with what was read.
 func (x *exchange) handOver(p []byte) int {
 	prefix := append([]byte(nil), p...)
-	port, limits := x.port, x.w.shape.Head
+	port, limits := x.port, x.port.head(&x.w.shape.Head)
 	c, err := x.t.Detach()
 	if err != nil {
 		x.t.Abort()
