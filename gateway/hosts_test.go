@@ -18,7 +18,7 @@ func echoAt(name, accept, options string) string {
 func TestVirtualHosts(t *testing.T) {
 	const ip = "127.0.0.21"
 	port := freePort(t, ip)
-	addr := fmt.Sprintf("%s:%d", ip, port)
+	addr := hostPort(ip, port)
 	bind := fmt.Sprintf("<tcp.bind>%s</tcp.bind>", addr)
 	start(t, echoAt("a", fmt.Sprintf("ws://a.example.com:%d/echo", port), bind)+
 		echoAt("b", fmt.Sprintf("ws://b.example.com:%d/deep/echo", port), bind)+
@@ -133,12 +133,12 @@ func TestAddressTaken(t *testing.T) {
 	if !errors.Is(err, syscall.EADDRINUSE) {
 		t.Fatalf("Start: %v, want %v", err, syscall.EADDRINUSE)
 	}
-	for _, part := range []string{`service "late"`, fmt.Sprintf("%s:%d", ip, taken), "already served"} {
+	for _, part := range []string{`service "late"`, hostPort(ip, taken), "already served"} {
 		if !strings.Contains(err.Error(), part) {
 			t.Errorf("error %q does not name %q", err, part)
 		}
 	}
-	l, err := net.Listen("tcp", fmt.Sprintf("%s:%d", ip, free))
+	l, err := net.Listen("tcp", hostPort(ip, free))
 	if err != nil {
 		t.Fatalf("the refused gateway has kept a listener: %v", err)
 	}

@@ -12,6 +12,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -120,6 +121,8 @@ func freePort(t *testing.T, ip string) int {
 	t.Fatal("no free port")
 	return 0
 }
+
+func hostPort(ip string, port int) string { return net.JoinHostPort(ip, strconv.Itoa(port)) }
 
 // eventually waits until cond holds.
 func eventually(t *testing.T, what string, cond func() bool) {
