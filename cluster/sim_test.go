@@ -18,7 +18,6 @@ type sim struct {
 	net   *memNet
 	nodes map[string]*simNode
 	order []string
-	seeds []string
 }
 
 // A simNode is one member and what it was told.

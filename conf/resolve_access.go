@@ -2,9 +2,7 @@ package conf
 
 import (
 	"fmt"
-	"net/netip"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 )
@@ -130,8 +128,4 @@ func parseOrigin(text string) (origin, rule, fault string) {
 		return "", "O-10", fmt.Sprintf("allow-origin %v", err)
 	}
 	return sch + "://" + u.Authority(), "", ""
-}
-
-func hostPort(a netip.Addr, port int) string {
-	return hostText(a.String(), "") + ":" + strconv.Itoa(port)
 }

@@ -135,9 +135,9 @@ func (h *Handshake) Check(r *Response) (protocol string, err error) {
 	case r.Minor == 0:
 		return "", errors.New("upgrade in HTTP/1.0")
 	case r.Count("Upgrade") != 1 || !equalFold(upgrade, "websocket"):
-		return "", fmt.Errorf("Upgrade is %q", clip(upgrade))
+		return "", fmt.Errorf("header Upgrade is %q", clip(upgrade))
 	case !r.HasToken("Connection", "upgrade"):
-		return "", errors.New("Connection does not name upgrade")
+		return "", errors.New("header Connection does not name upgrade")
 	case r.Count("Sec-WebSocket-Accept") != 1 || string(accept) != string(AppendAccept(want[:0], []byte(h.Key))):
 		return "", fmt.Errorf("Sec-WebSocket-Accept %q does not answer the key", clip(accept))
 	}

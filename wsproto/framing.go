@@ -50,7 +50,7 @@ func (r *Request) finish() *StatusError {
 var (
 	errHostMissing  = statusError(400, errors.New("no Host header"))
 	errHostRepeated = statusError(400, errors.New("several Host headers"))
-	errHostDiffers  = statusError(400, errors.New("Host differs from the request target"))
+	errHostDiffers  = statusError(400, errors.New("header Host differs from the request target"))
 	errLengths      = statusError(400, errors.New("several Content-Length headers"))
 	errTwoFramings  = statusError(400, errors.New("both Transfer-Encoding and Content-Length"))
 	errOldChunked   = statusError(400, errors.New("Transfer-Encoding in HTTP/1.0"))

@@ -10,7 +10,7 @@ var (
 	errNoKey        = statusError(400, errors.New("upgrade without Sec-WebSocket-Key"))
 	errKey          = statusError(400, errors.New("key is not base64 of 16 bytes"))
 	errOldVersion   = statusError(400, errors.New("upgrade in HTTP/1.0"))
-	errNoConnection = statusError(400, errors.New("Connection does not name upgrade"))
+	errNoConnection = statusError(400, errors.New("header Connection does not name upgrade"))
 	errUpgradeBody  = statusError(400, errors.New("upgrade request with content"))
 
 	errNotGet = &StatusError{Status: 405, Reason: reasons[405], Err: errors.New("upgrade is not a GET"),

@@ -97,7 +97,7 @@ func (s *socket) handshake(o *Options, u *url.URL, cookie string) (*wsproto.Resp
 	case string(got) != accept:
 		return nil, "", fmt.Errorf("Sec-WebSocket-Accept %q", got)
 	case string(answered) != upgrade || !resp.HasToken("Connection", "upgrade"):
-		return nil, "", fmt.Errorf("Upgrade %q answered to %q", answered, upgrade)
+		return nil, "", fmt.Errorf("header Upgrade %q answered to %q", answered, upgrade)
 	case string(chosen) != subprotocol:
 		return nil, "", fmt.Errorf("subprotocol %q", chosen)
 	}

@@ -167,11 +167,10 @@ func TestForwardedV6(t *testing.T) {
 }
 
 func TestLooped(t *testing.T) {
-	h, err := New(Options{ID: "me", Accepts: nil, Connect: nil})
-	if err == nil {
+	if _, err := New(Options{ID: "me", Accepts: nil, Connect: nil}); err == nil {
 		t.Fatal("no URIs: got no error")
 	}
-	h = &Handler{via: "kaazing-me"}
+	h := &Handler{via: "kaazing-me"}
 	for via, want := range map[string]bool{
 		"1.1 kaazing-me": true, "1.0 other, 1.1 kaazing-me (c)": true, "HTTP/1.1 KAAZING-ME": true,
 		"1.1 kaazing-me2": false, "kaazing-me": false, "": false, "1.1 x, 1.1 y": false,

@@ -33,7 +33,7 @@ var keys [4096]byte
 
 // unmask writes src under mask to dst, which may overlap src from below.
 func unmask(dst, src []byte, mask [4]byte) {
-	n := min(len(keys), len(src)+3&^3)
+	n := min(len(keys), (len(src)+3)&^3)
 	copy(keys[:], mask[:])
 	for k := 4; k < n; k *= 2 {
 		copy(keys[k:n], keys[:k])
