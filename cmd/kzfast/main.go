@@ -5,7 +5,9 @@
 //	kzfast check FILE...            check configurations, alone and together
 //	kzfast demo                     a two-member cluster on this machine
 //	kzfast client URI               connect, reconnect, show who answers
+//	kzfast profile SOURCE           where a gateway started with --pprof spends its time
 //	kzfast services                 what a configuration may name, and what is served
+//	kzfast profile SOURCE           where a gateway started with --pprof spends its time
 //	kzfast version
 //
 // Exit status: 0 in order, 2 for a bad command line, 255 when a gateway could
@@ -64,6 +66,6 @@ func newRoot() *cobra.Command {
 	root := newRun()
 	root.SilenceErrors, root.SilenceUsage = true, true
 	root.CompletionOptions.HiddenDefaultCmd = true
-	root.AddCommand(newCheck(), newClient(), newDemo(), newServices(), newVersion())
+	root.AddCommand(newCheck(), newClient(), newDemo(), newProfile(), newServices(), newVersion())
 	return root
 }

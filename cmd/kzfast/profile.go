@@ -1,46 +1,62 @@
 package main
 
 import (
-	"fmt"
-	"log/slog"
-	"net"
-	"net/http"
-	"net/http/pprof"
+	"flag"
 	"strings"
-	"time"
+
+	"github.com/google/pprof/driver"
+	"github.com/spf13/cobra"
 )
 
-// serveProfiles serves /debug/pprof/ on addr: a loopback host:port, or
-// unix:PATH. Profiles show too much to be had from elsewhere.
-func serveProfiles(addr string, log *slog.Logger) (close func(), err error) {
-	network, address := "tcp", addr
-	if path, ok := strings.CutPrefix(addr, "unix:"); ok {
-		network, address = "unix", path
-	} else if err := loopback(addr); err != nil {
-		return nil, err
+func newProfile() *cobra.Command {
+	return &cobra.Command{
+		Use:   "profile [pprof flags] SOURCE",
+		Short: "Show where a running gateway spends its time, by the pprof library",
+		Long: `Show a profile of a gateway that was started with --pprof ADDR. SOURCE is a
+profile's URL or file; the flags are those of 'go tool pprof':
+
+  kzfast profile -top -seconds=10 http://127.0.0.1:6060/debug/pprof/profile
+  kzfast profile -http=127.0.0.1:6061 http://127.0.0.1:6060/debug/pprof/heap`,
+		DisableFlagParsing: true,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 0 || args[len(args)-1] == "--help" || args[len(args)-1] == "-h" {
+				return cmd.Help()
+			}
+			return driver.PProf(&driver.Options{Flagset: newPprofFlags(args)})
+		},
 	}
-	l, err := net.Listen(network, address)
-	if err != nil {
-		return nil, fmt.Errorf("--pprof: %w", err)
-	}
-	mux := http.NewServeMux()
-	mux.HandleFunc("/debug/pprof/", pprof.Index)
-	mux.HandleFunc("/debug/pprof/profile", pprof.Profile)
-	mux.HandleFunc("/debug/pprof/symbol", pprof.Symbol)
-	mux.HandleFunc("/debug/pprof/trace", pprof.Trace)
-	s := &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second}
-	go s.Serve(l)
-	log.Info("profiles served", "addr", l.Addr().String())
-	return func() { s.Close() }, nil
 }
 
-func loopback(addr string) error {
-	host, _, err := net.SplitHostPort(addr)
-	if err != nil {
-		return fmt.Errorf("--pprof %s: want 127.0.0.1:PORT or unix:PATH", addr)
+// pprofFlags lets the pprof library read its flags from our arguments.
+type pprofFlags struct {
+	*flag.FlagSet
+	args []string
+}
+
+func newPprofFlags(args []string) *pprofFlags {
+	f := &pprofFlags{FlagSet: flag.NewFlagSet("profile", flag.ContinueOnError)}
+	for _, a := range args {
+		f.args = append(f.args, strings.Replace(a, "--", "-", 1))
 	}
-	if ip := net.ParseIP(host); ip == nil || !ip.IsLoopback() {
-		return fmt.Errorf("--pprof %s: not a loopback address; profiles are for this machine only", addr)
+	return f
+}
+
+// StringList implements [driver.FlagSet].
+func (f *pprofFlags) StringList(name, value, usage string) *[]*string {
+	return &[]*string{f.String(name, value, usage)}
+}
+
+// ExtraUsage implements [driver.FlagSet].
+func (f *pprofFlags) ExtraUsage() string { return "" }
+
+// AddExtraUsage implements [driver.FlagSet].
+func (f *pprofFlags) AddExtraUsage(string) {}
+
+// Parse implements [driver.FlagSet].
+func (f *pprofFlags) Parse(usage func()) []string {
+	f.Usage = usage
+	if err := f.FlagSet.Parse(f.args); err != nil {
+		return nil
 	}
-	return nil
+	return f.Args()
 }
