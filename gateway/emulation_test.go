@@ -47,6 +47,13 @@ const emulationConfig = `<gateway-config xmlns="http://xmlns.kaazing.org/2016/06
 // running starts a gateway of two loops and returns its URL.
 func running(t *testing.T, backend int) string {
 	t.Helper()
+	return runningWith(t, emulationConfig, backend)
+}
+
+// runningWith starts a gateway of config, which is given a free port and that
+// of a back end.
+func runningWith(t *testing.T, config string, backend int) string {
+	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -58,7 +65,7 @@ func running(t *testing.T, backend int) string {
 	os.MkdirAll(filepath.Dir(file), 0o755)
 	os.MkdirAll(pages, 0o755)
 	os.WriteFile(filepath.Join(pages, "index.html"), []byte("<p>hello"), 0o644)
-	os.WriteFile(file, fmt.Appendf(nil, emulationConfig, port, backend), 0o644)
+	os.WriteFile(file, fmt.Appendf(nil, config, port, backend), 0o644)
 	cfg, faults := Load(file, LoadOptions{})
 	if cfg == nil {
 		t.Fatal(faults)
@@ -81,7 +88,8 @@ func running(t *testing.T, backend int) string {
 }
 
 func noLeaks(t *testing.T) {
-	t.Cleanup(func() { goleak.VerifyNone(t, goleak.IgnoreCurrent()) })
+	before := goleak.IgnoreCurrent()
+	t.Cleanup(func() { goleak.VerifyNone(t, before) })
 }
 
 // do sends a request on a connection of its own, so that it arrives on
@@ -95,6 +103,9 @@ func do(t *testing.T, method, url string, header http.Header, body []byte) *http
 	r.Close = true
 	for name, values := range header {
 		r.Header[name] = values
+	}
+	if h := header.Get("Host"); h != "" {
+		r.Host = h
 	}
 	resp, err := http.DefaultTransport.RoundTrip(r)
 	if err != nil {
@@ -338,5 +349,53 @@ func TestPageOrigins(t *testing.T) {
 	r = do(t, "POST", url+"/;get/index.html", proof, nil)
 	if got := content(t, r); !strings.HasSuffix(got, "\r\n\r\n<p>hello") {
 		t.Errorf("method in the path: %s %q", r.Status, got)
+	}
+}
+
+const balancedConfig = `<gateway-config xmlns="http://xmlns.kaazing.org/2016/06/gateway" xmlns:kz="urn:kzfast:config:1">
+  <service>
+    <name>front</name>
+    <accept>ws://localhost:%[1]d/echo</accept>
+    <accept>sse://localhost:%[1]d/sse</accept>
+    <type>balancer</type>
+    <properties><kz:balancer.affinity>none</kz:balancer.affinity></properties>
+    <accept-options><ws.bind>127.0.0.1:%[1]d</ws.bind><http.bind>127.0.0.1:%[1]d</http.bind></accept-options>
+  </service>
+  <service>
+    <name>echo</name>
+    <accept>ws://127.0.0.1:%[1]d/echo</accept>
+    <balance>ws://localhost:%[1]d/echo</balance>
+    <type>echo</type>
+  </service>
+  <service>
+    <name>news</name>
+    <accept>sse://127.0.0.1:%[1]d/sse</accept>
+    <connect>tcp://127.0.0.1:%[2]d</connect>
+    <balance>sse://localhost:%[1]d/sse</balance>
+    <type>broadcast</type>
+  </service>
+</gateway-config>`
+
+// TestBalancedEmulation follows the redirects of a balancer to its member.
+func TestBalancedEmulation(t *testing.T) {
+	noLeaks(t)
+	url := runningWith(t, balancedConfig, 9)
+	_, port, _ := net.SplitHostPort(strings.TrimPrefix(url, "http://"))
+	front := http.Header{"Host": {"localhost:" + port}}
+	for _, tt := range []struct{ target, want string }{
+		{"/echo/;e/cbm?.kn=1&topic=a", url + "/echo/;e/cbm?topic=a"},
+		{"/echo/;e/cookies?.krn=42&.kl=Y", url + "/echo?.kl=Y"},
+		{"/sse?x=1", url + "/sse?x=1"},
+	} {
+		r := do(t, "GET", url+tt.target, front, nil)
+		if got := r.Header.Get("Location"); r.StatusCode != 302 || got != tt.want {
+			t.Errorf("%s answered %s %q, want %q", tt.target, r.Status, got, tt.want)
+			continue
+		}
+		next := do(t, "GET", tt.want, nil, nil)
+		if tt.target != "/echo/;e/cookies?.krn=42&.kl=Y" && next.StatusCode/100 != 2 {
+			t.Errorf("%s answered %s", tt.want, next.Status)
+		}
+		next.Body.Close()
 	}
 }
