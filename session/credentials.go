@@ -17,22 +17,3 @@ func (r *Route) credentials(q *wsproto.Request) []byte {
 	v, _ := q.Header("Authorization")
 	return v
 }
-
-// A Socket is a [Channel] with a socket of its own, whose options may be set.
-type Socket interface {
-	// Control calls fn with the socket; fn must not keep or close it.
-	Control(fn func(fd int) error) error
-}
-
-// Control implements [Socket].
-func (s *WebSocket) Control(fn func(fd int) error) error { return control(s.t, fn) }
-
-// Control implements [Socket].
-func (s *Stream) Control(fn func(fd int) error) error { return control(s.t, fn) }
-
-func control(t Transport, fn func(fd int) error) error {
-	if c, ok := t.(Socket); ok {
-		return c.Control(fn)
-	}
-	return nil
-}

@@ -83,9 +83,7 @@ func (x *exchange) follow(s *eventStream, c *call, first []byte) int {
 	t := x.t
 	t.SetTimeout(0)
 	t.SetHandler(s)
-	if n := s.route.Options.PendingLimit; n > 0 {
-		t.SetLimit(n)
-	}
+	s.route.Options.tune(t)
 	s.disarm()
 	s.attach(t, len(w.out)-head, p.Buffer)
 	s.once, s.block = p.Proxy, p.BlockPadding > 0

@@ -84,6 +84,9 @@ type Options struct {
 	Strict       bool           // emulated WebSockets to the letter of their specification
 	NoCookieAPI  bool           // there is no cookie helper
 	NoServer     bool           // answers carry no Server header
+	// Tune sets options of the socket of each conversation; nil for none. What
+	// it cannot set stays as it is.
+	Tune func(fd int) error
 }
 
 // A Guard decides who may open a conversation.

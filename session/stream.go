@@ -33,9 +33,7 @@ func NewStream(w *Worker, t Transport, recv Receiver) *Stream {
 // OpenStream starts a session of route's service on an accepted raw stream.
 func (w *Worker) OpenStream(t Transport, route *Route) Handler {
 	s := &Stream{t: t, w: w}
-	if n := route.Options.PendingLimit; n > 0 {
-		t.SetLimit(n)
-	}
+	route.Options.tune(t)
 	s.recv = discard{}
 	w.open = Open{}
 	if recv := route.Service.Open(s, &w.open); recv != nil {

@@ -45,9 +45,7 @@ func newWebSocket(t Transport, w *Worker, r *Route) *WebSocket {
 	s := &WebSocket{t: t, w: w, route: r}
 	s.inactive.heard(w)
 	w.add(s)
-	if r.Options.PendingLimit > 0 {
-		t.SetLimit(r.Options.PendingLimit)
-	}
+	r.Options.tune(t)
 	t.SetHandler(s)
 	return s
 }

@@ -101,9 +101,7 @@ func (x *exchange) stream(s *emulated, c *call) int {
 	t := x.t
 	t.SetTimeout(0)
 	t.SetHandler(s)
-	if n := s.route.Options.PendingLimit; n > 0 {
-		t.SetLimit(n)
-	}
+	s.route.Options.tune(t)
 	s.attach(t, len(w.out)-head, p.Buffer)
 	x.leave()
 	if wait {
