@@ -50,6 +50,10 @@ func (e Entry) Status() string {
 	return e.State.String() + ": " + e.Note
 }
 
+// Holds is the Parent of the rows that a Block holds; "" when that depends on
+// something else.
+func (e Entry) Holds() string { return e.block }
+
 // KZ reports whether the element is ours.
 func (e Entry) KZ() bool { return len(e.Name) > 3 && e.Name[:3] == "kz:" }
 

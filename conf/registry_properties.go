@@ -43,8 +43,8 @@ func proxyRows(parent string) []Entry {
 		row(parent, "connect", URIValue, "", "old form of the connect child"),
 		row(parent, "maximum.pending.bytes", Size, "64000", "bytes waiting for one side before the other is no longer read; resumed at half"),
 		row(parent, "maximum.recovery.interval", Integer, "0", "seconds between probes of a lost back end at most; the service is withdrawn meanwhile; 0 stays").within(0, 1<<31-1).breaking("S-13", ""),
-		row(parent, "prepared.connection.count", Integer, "0", "back-end connections opened ahead of clients").within(0, 1<<20).breaking("S-13", ""),
-		word(parent, "connect.strategy", "", "when the back end is dialled; prepared when a count is set, else immediate", "immediate", "prepared", "deferred").breaking("S-12", ""),
+		row(parent, "prepared.connection.count", Integer, "0", "back-end connections opened ahead of clients, of all loops together, at least one each").within(0, 1<<20).breaking("S-13", ""),
+		word(parent, "connect.strategy", "", "when the back end is dialled; prepared when a count is set, else immediate; a ws back end cannot be prepared and is dialled when the client comes", "immediate", "prepared", "deferred").breaking("S-12", ""),
 		row(parent, "internal.maximum.transferred.bytes", Size, "", "internal to the predecessor").as(Ignored, "it is internal to the predecessor"),
 	}
 }
@@ -69,7 +69,7 @@ var kzRows = []Entry{
 	row("cluster", "kz:multicast.ttl", Integer, "32", "hops a discovery datagram may take").within(1, 255),
 	row("cluster", "kz:affinity.key-file", Path, "", "file of up to 3 base64 keys of 32 bytes for affinity cookies, newest first; shared by all members"),
 
-	row("service", "kz:weight", Integer, "1", "share of new clients under the weighted policy").within(0, 65535),
+	row("service", "kz:weight", Integer, "1", "share of new clients under the weighted policy; 0 counts as 1").within(0, 65535),
 
 	row("accept-options", "kz:tcp.reuse.port", Switch, "disabled", "share the socket with other processes of this host"),
 	row("accept-options", "kz:http.header.max", Size, "64k", "bytes of a request head, the largest of the services on the socket; more is answered 431"),

@@ -56,7 +56,7 @@ var structureRows = []Entry{
 // securityRows are the children of security.
 var securityRows = []Entry{
 	holder("security", "keystore", "keystore", "keys and certificates of TLS accepts").as(Later, "TLS accepts are not served yet, the store is looked at and not used"),
-	holder("security", "truststore", "truststore", "certificates to trust in https back ends; without it the system's"),
+	holder("security", "truststore", "truststore", "certificates to trust in https back ends, of PEM, JKS and JCEKS stores; without it the system's"),
 	holder("security", "realm", "realm", "one realm").times(0, Many),
 
 	word("keystore", "type", "", "format; detected by content", "JKS", "JCEKS", "PKCS12", "PEM"),
@@ -71,7 +71,7 @@ var securityRows = []Entry{
 	row("realm", "user-principal-class", Text, "", "Java class").times(0, Many).as(Ignored, "it names a Java class; users here have a name and roles"),
 	holder("realm", "authentication", "authentication", "how clients log in"),
 
-	word("authentication", "http-challenge-scheme", "", "who answers the 401, and how", "Basic", "Negotiate", "Application Basic", "Application Negotiate", "Application Token"),
+	word("authentication", "http-challenge-scheme", "", "who answers the 401, and how; Basic and Application Basic are served, a service that relies on another is refused", "Basic", "Negotiate", "Application Basic", "Application Negotiate", "Application Token"),
 	row("authentication", "http-header", Name, "", "header that may carry the token when there is no Authorization").times(0, Many),
 	row("authentication", "http-query-parameter", Name, "", "query parameter that may carry it").times(0, Many),
 	row("authentication", "http-cookie", Name, "", "cookie that may carry it").times(0, Many),

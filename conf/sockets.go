@@ -171,6 +171,8 @@ func (l *loader) checkStore(what string, st *Store, n *node, needed bool) {
 	switch {
 	case st.Detected == "":
 		l.add(st.Pos, "T-4", severity, "%s %s is of no known type, declared: %s%s; use JKS, JCEKS, PKCS12 or PEM", what, st.File, orNone(st.Type), unused)
+	case what == "trust store" && needed && st.Detected == "PKCS12":
+		l.errorf(st.Pos, "T-4", "trust store %s is a PKCS12 store, which is not read yet; export its certificates as PEM or JKS", st.File)
 	case st.Type != "" && st.Type != st.Detected:
 		l.warnf(st.Pos, "T-4", "%s %s is declared %s but is %s, and is read as that; correct <type>", what, st.File, st.Type, st.Detected)
 	}

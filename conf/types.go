@@ -136,5 +136,17 @@ func (t *serviceType) allows(tag string) (c count, listed bool) {
 
 // row is the type as an entry of the registry.
 func (t *serviceType) row() Entry {
-	return Entry{Parent: "service type", Name: t.name, Type: Name, Max: Many, State: t.state, Note: t.note}
+	e := Entry{Parent: "service type", Name: t.name, Type: Name, Max: Many, State: t.state, Note: t.note}
+	if t.state != Served {
+		return e
+	}
+	accepts := t.accepts
+	if t.name == "balancer" {
+		accepts = balancerSchemes
+	}
+	e.Meaning = "accepts " + list(accepts)
+	if len(t.connects) > 0 {
+		e.Meaning += "; connects to " + list(t.connects)
+	}
+	return e
 }
