@@ -59,6 +59,7 @@ var strategies = map[string]proxy.Strategy{
 func makeProxy(g *Gateway, s *service) error {
 	c := s.conf
 	o := proxy.Options{
+		Workers:    func() []*session.Worker { return g.workers },
 		MaxPending: int(c.Proxy.MaximumPendingBytes), Recovery: c.Proxy.MaximumRecoveryInterval,
 		Strategy: strategies[c.Proxy.ConnectStrategy], Prepared: c.Proxy.PreparedConnections,
 		Logger:    g.log.With("service", c.Name),

@@ -9,30 +9,19 @@ import (
 	"github.com/kzfast/kzfast/wsproto"
 )
 
-// A governed service is one with what its options say about each of its
-// conversations, whatever they are carried by.
+// A governed service is one whose conversations end with their login (realm's
+// session-timeout), whatever they are carried by.
 type governed struct {
 	session.Service
-	g    *Gateway
-	name string
-	life time.Duration      // after login; 0 is no limit
-	pace func(fd int) error // nil: as fast as the client takes it
+	life time.Duration
 }
 
-// govern gives s's conversations their bounds. Most services have none and
-// stay as they are.
-func (g *Gateway) govern(s session.Service, c *conf.Service) session.Service {
-	w := &governed{Service: s, g: g, name: c.Name}
-	if c.Protected {
-		w.life = c.Realm.SessionTimeout
-	}
-	if rate := limited(c.AcceptOptions.MaximumOutboundRate); rate > 0 {
-		w.pace = pace(rate)
-	}
-	if s == nil || w.life == 0 && w.pace == nil {
+// govern bounds s's conversations when the realm says so.
+func govern(s session.Service, c *conf.Service) session.Service {
+	if s == nil || !c.Protected || c.Realm.SessionTimeout == 0 {
 		return s
 	}
-	return w
+	return &governed{s, c.Realm.SessionTimeout}
 }
 
 // limited is a rate in bytes per second, 0 for none: 2³²-1 and above is no
@@ -46,12 +35,7 @@ func limited(rate int64) int64 {
 
 // Open implements [session.Service].
 func (s *governed) Open(ch session.Channel, o *session.Open) session.Receiver {
-	if c, ok := ch.(session.Socket); ok && s.pace != nil {
-		if err := c.Control(s.pace); err != nil {
-			s.g.log.Debug("connection not paced", "service", s.name, "err", err)
-		}
-	}
-	if s.life == 0 || o.Principal == "" {
+	if o.Principal == "" {
 		return s.Service.Open(ch, o)
 	}
 	recv := s.Service.Open(ch, o)
@@ -62,7 +46,7 @@ func (s *governed) Open(ch session.Channel, o *session.Open) session.Receiver {
 	return &mortal{recv, stop}
 }
 
-// A mortal conversation ends when its login does (realm's session-timeout).
+// A mortal conversation has a timer that ends it.
 type mortal struct {
 	session.Receiver
 	stop func()

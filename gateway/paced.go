@@ -10,7 +10,7 @@ import (
 
 // A pacedWriter writes an answer no faster than tcp.maximum.outbound.rate
 // allows. The goroutine of the request waits; on event loops it is the kernel
-// that paces ([pace]).
+// that does ([pace]).
 type pacedWriter struct {
 	http.ResponseWriter
 	bucket bucket

@@ -253,3 +253,25 @@ func rawEcho(t *testing.T, addr, target, frames string, n int) string {
 		}
 	}
 }
+
+// Prepared connections are there before the first client, as many as asked.
+func TestPreparedConnections(t *testing.T) {
+	const ip = "127.0.0.58"
+	at := hostPort(ip, freePort(t, ip))
+	l, err := net.Listen("tcp", net.JoinHostPort(ip, "0"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	start(t, "<service><name>proxy</name><accept>ws://"+at+"/p</accept><connect>tcp://"+l.Addr().String()+"</connect><type>proxy</type>"+
+		"<properties><prepared.connection.count>4</prepared.connection.count></properties></service>"+
+		"<kz:gateway><kz:loops>2</kz:loops></kz:gateway>")
+	l.(*net.TCPListener).SetDeadline(time.Now().Add(patience))
+	for i := range 4 {
+		c, err := l.Accept()
+		if err != nil {
+			t.Fatalf("%d prepared connections, want 4: %v", i, err)
+		}
+		defer c.Close()
+	}
+}

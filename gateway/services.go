@@ -109,7 +109,7 @@ func (g *Gateway) bindAccept(p *port, c *conf.Service, a *conf.Accept) error {
 	if classes[a.URI.Scheme] == balance.WS && !r.HTTP {
 		kind = session.KindWebSocket
 	}
-	p.widen(&c.AcceptOptions)
+	p.widen(&c.AcceptOptions, r.HTTP)
 	p.routes.add(a.URI.Authority(), binding{path: a.URI.Path, kind: kind, route: r}, p.Secure)
 	p.policies.add(a.URI.Authority(), origin.Access{Path: a.URI.Path, Constraints: r.Origins.Constraints}, p.Secure)
 	return nil
@@ -139,7 +139,7 @@ func (g *Gateway) newRoute(s *service, a *conf.Accept) (_ *session.Route, err er
 	o := c.AcceptOptions
 	r := &session.Route{
 		Accept: a.URI.String(), Name: c.Name, Type: c.Type, Path: a.URI.Path,
-		Service: g.govern(s.ws, c), HTTP: s.http != nil,
+		Service: govern(s.ws, c), HTTP: s.http != nil,
 		Events: s.ws != nil && classes[a.URI.Scheme] == balance.SSE, Sibling: sibling(c, a),
 		Options: session.Options{
 			Limits:       wsproto.Limits{MaxMessage: o.MaximumMessageSize, NoUTF8: !o.UTF8},
@@ -153,6 +153,9 @@ func (g *Gateway) newRoute(s *service, a *conf.Accept) (_ *session.Route, err er
 			NoCookieAPI:  !o.CookieAPI,
 			NoServer:     !o.ServerHeader,
 		},
+	}
+	if rate := limited(o.MaximumOutboundRate); rate > 0 {
+		r.Options.Tune = pace(rate)
 	}
 	if c.Type == "balancer" {
 		r.Balancer = g.newBalancer(c, a)

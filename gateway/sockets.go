@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/kzfast/kzfast/conf"
 	"github.com/kzfast/kzfast/engine"
@@ -36,14 +37,19 @@ type port struct {
 	policies policyFiles
 	web      *web
 	placed   []placed
+	keep     time.Duration // the longest http.keepalive.timeout of its HTTP services
 }
 
-// widen makes room for the request heads of one more service. Whose request a
-// head is shows only when it has been read, so the most generous one counts.
-func (p *port) widen(o *conf.AcceptOptions) {
+// widen makes room for the requests of one more service. Whose request it is
+// shows only when its head has been read, so the most generous one counts.
+func (p *port) widen(o *conf.AcceptOptions, http bool) {
 	p.Head.MaxBytes = max(p.Head.MaxBytes, int(o.HeaderMax))
 	p.Head.ObsFold = p.Head.ObsFold || o.ObsFold
 	p.web.server.MaxHeaderBytes = p.Head.MaxBytes
+	if http {
+		p.keep = max(p.keep, o.KeepaliveTimeout)
+		p.web.server.IdleTimeout = p.keep
+	}
 }
 
 // placed is an accept on a port.

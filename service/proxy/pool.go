@@ -37,9 +37,18 @@ func (s *Service) take(p *pair) {
 	s.refill(w)
 }
 
+// ready is each loop's share of the prepared connections, at least one.
+func (s *Service) ready() int {
+	loops := 1
+	if s.o.Workers != nil {
+		loops = max(len(s.o.Workers()), 1)
+	}
+	return max((s.o.Prepared+loops-1)/loops, 1)
+}
+
 func (s *Service) refill(w *session.Worker) {
 	q := &s.pools[w.Index]
-	want := max(s.o.Prepared, 1)
+	want := s.ready()
 	if s.o.Targets[0].WebSocket != nil {
 		return
 	}

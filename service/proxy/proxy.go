@@ -32,11 +32,13 @@ type Target struct {
 // Options of a proxy service.
 type Options struct {
 	Targets []Target // tried in order; at least one
+	// Workers are the workers of all loops; for Prepared.
+	Workers func() []*session.Worker
 	// MaxPending is the number of bytes queued for one side above which the
 	// other is not read from; 0 is 64000.
 	MaxPending  int
 	Strategy    Strategy
-	Prepared    int           // connections held ready by each loop; for Prepared
+	Prepared    int           // connections held ready, of all loops together; for Prepared
 	DialTimeout time.Duration // for each address; 0 is 5 s
 	// Recovery, when positive, watches the back end: Available(false) is
 	// called when it cannot be connected, Available(true) when a probe, at
@@ -77,8 +79,14 @@ func New(o Options) *Service {
 	return s
 }
 
-// Start begins to watch the back end when recovery is on.
+// Start begins to watch the back end when recovery is on, and fills the pools
+// of prepared connections.
 func (s *Service) Start() {
+	if s.o.Strategy == Prepared && s.o.Workers != nil {
+		for _, w := range s.o.Workers() {
+			w.Loop.Post(func() { s.refill(w) })
+		}
+	}
 	if s.watch != nil {
 		s.watch.start()
 	}
