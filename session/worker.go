@@ -124,8 +124,6 @@ func (w *Worker) Date() []byte {
 // ticks is the loop's clock in units of 10 ms, which wraps after 16 months.
 func (w *Worker) ticks() uint32 { return uint32(w.Loop.Now().UnixMilli() / 10) }
 
-func ticksOf(d time.Duration) uint32 { return uint32(d / (10 * time.Millisecond)) }
-
 func durationOf(ticks uint32) time.Duration { return time.Duration(ticks) * 10 * time.Millisecond }
 
 func (w *Worker) add(s *WebSocket) {
