@@ -26,6 +26,7 @@ run: build ## run one member: make run CONFIG=member.xml
 
 test: build js ## everything a change must pass but lint: unit tests with the race detector, clients, then e2e
 	$(GO) test -race -shuffle=on -timeout 280s $(UNIT)
+	$(GO) test -shuffle=on -timeout 280s ./cluster
 	$(GO) test -count=1 -timeout 280s ./e2e/...
 
 js: ## the JavaScript client's tests, where npm is

@@ -32,6 +32,9 @@ type simNode struct {
 }
 
 func simulate(t *testing.T, seed uint64, run func(s *sim)) {
+	if underRace {
+		t.Skip("simulated clusters run without the race detector, see race_test.go")
+	}
 	synctest.Test(t, func(t *testing.T) {
 		s := &sim{t: t, net: newMemNet(seed), nodes: make(map[string]*simNode)}
 		defer s.end()
