@@ -182,12 +182,12 @@ func (s *extended) serve(r *wsx.Request) (final bool) {
 	case s.balancer && !s.outer.kl:
 		wsx.Found(&resp, s.target, granted)
 		s.stamp(&resp)
-		s.respond(&resp, false)
+		s.respond(&resp)
 		s.close()
 	case s.balancer:
 		wsx.Upgrade(&resp, s.outer.accept, nil, s.outer.upgrade, granted)
 		s.stamp(&resp)
-		s.respond(&resp, true)
+		s.respond(&resp)
 		s.w.out = wsx.AppendRedirect(s.w.out[:0], s.target)
 		s.t.Write(s.w.out)
 		s.close()
@@ -216,7 +216,7 @@ func (s *extended) login(r *wsx.Request, resp *httpxe.Response) (final bool) {
 		return true
 	case 401:
 		wsx.Challenge(resp, []byte(challenge))
-		s.respond(resp, true)
+		s.respond(resp)
 		s.challenge = true
 		s.arm()
 		return false
@@ -241,7 +241,7 @@ func (s *extended) become(r *wsx.Request, rest []byte) {
 	wsx.Upgrade(&resp, s.outer.accept, name, s.outer.upgrade, granted)
 	resp.Fields = append(resp.Fields, s.outer.cors...)
 	s.stamp(&resp)
-	s.respond(&resp, true)
+	s.respond(&resp)
 	if wsx.AfterInner(s.outer.kl, false, true) == wsx.Continue {
 		s.t.Write(wsx.AppendContinue(nil))
 	}
@@ -287,9 +287,9 @@ func (s *extended) stamp(r *httpxe.Response) {
 
 // respond sends an inner answer, with the end marker for clients that wait
 // for it.
-func (s *extended) respond(r *httpxe.Response, mark bool) {
+func (s *extended) respond(r *httpxe.Response) {
 	s.w.out = wsx.AppendResponse(s.w.out[:0], r)
-	if s.outer.marker && mark {
+	if s.outer.marker {
 		s.w.out = wsx.AppendMarker(s.w.out)
 	}
 	s.t.Write(s.w.out)
@@ -301,7 +301,7 @@ func (s *extended) refuse(err error) {
 	errors.As(err, &status)
 	var resp httpxe.Response
 	wsx.Refusal(&resp, status)
-	s.respond(&resp, true)
+	s.respond(&resp)
 	s.close()
 }
 
