@@ -64,6 +64,20 @@ func (c *Conn) finish(l *Loop) {
 	}
 }
 
+// discarded counts a large read of input that nobody wants any more. A peer that
+// pours on instead of closing is reset: throwing its bytes away costs as much as
+// reading them did.
+func (c *Conn) discarded(large bool) bool {
+	if !large {
+		return true
+	}
+	if c.flags += discardOne; c.flags < discardMost {
+		return true
+	}
+	c.fail(nil)
+	return false
+}
+
 // expired is called when c's timer fires.
 func (c *Conn) expired(l *Loop) {
 	switch {

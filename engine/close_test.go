@@ -248,3 +248,23 @@ func TestFdReuseInsideABatch(t *testing.T) {
 		t.Error(<-wrong)
 	}
 }
+
+// A peer that pours on after our FIN is reset, long before the close timeout.
+func TestCloseThrowsAwayOnlySoMuch(t *testing.T) {
+	e := start(t, Options{Loops: 1, CloseTimeout: time.Hour})
+	ln := listen(t, e, func(c *Conn) Handler {
+		c.Close()
+		return new(funcs).on(c)
+	})
+	nc := dial(t, ln.Addr())
+	buf := make([]byte, 64<<10)
+	for sent := 0; ; {
+		n, err := nc.Write(buf)
+		if sent += n; err != nil {
+			break
+		}
+		if sent > 256<<20 {
+			t.Fatal("256 MiB taken after the end")
+		}
+	}
+}

@@ -60,6 +60,11 @@ const (
 	flagWriteOn                      // write interest is registered
 	flagSilent                       // no Closed is owed
 
+	// The top bits count the large reads thrown away since Close, at most 64 of
+	// them: 4 MiB with the default buffer.
+	discardOne  flags = 1 << 24
+	discardMost       = 64 * discardOne
+
 	flagNoWrite = flagDead | flagClosing | flagHalfClose
 	flagNoRead  = flagDead | flagEOF | flagPaused | flagConnecting | flagMoving
 )

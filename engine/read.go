@@ -38,11 +38,12 @@ func (l *Loop) readOnce(c *Conn) bool {
 	switch {
 	case n > 0:
 		l.count.bytesIn += int64(n)
-		if c.flags&flagClosing == 0 {
-			l.current = c
-			c.handler.Data(l.buf[:n])
-			l.current = nil
+		if c.flags&flagClosing != 0 {
+			return c.discarded(n >= len(l.buf)/4)
 		}
+		l.current = c
+		c.handler.Data(l.buf[:n])
+		l.current = nil
 		return true
 	case errno == 0:
 		c.flags |= flagEOF

@@ -11,6 +11,8 @@ import (
 const (
 	// maxControlRate is the number of control frames in a second.
 	maxControlRate = 250
+	// maxAfterClose is the number of reads after our own Close.
+	maxAfterClose = 255
 	// maxFragments is the number of fragments of a message, once they are
 	// shorter than minFragment bytes on average.
 	maxFragments = 1024
@@ -29,6 +31,17 @@ func (s *WebSocket) countControl() bool {
 	}
 	s.controls++
 	return s.controls < maxControlRate
+}
+
+// mayStillSend counts the reads since our Close. What was under way then is
+// looked through for the peer's; a peer that never stops is cut.
+func (s *WebSocket) mayStillSend() bool {
+	if s.controls == maxAfterClose {
+		s.t.Abort()
+		return false
+	}
+	s.controls++
+	return true
 }
 
 // tooManyFragments reports whether the message under way is torn to pieces.

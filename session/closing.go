@@ -52,7 +52,7 @@ func (s *WebSocket) Close(code wsproto.Code, reason string) {
 		return
 	}
 	s.writeClose(code, []byte(reason))
-	s.state = stateClosing
+	s.state, s.controls = stateClosing, 0
 	s.t.SetTimeout(s.w.shape.CloseTimeout)
 	s.t.Resume()
 }

@@ -62,7 +62,7 @@ func (s *WebSocket) start(o *Open) {
 
 // Data implements [Handler].
 func (s *WebSocket) Data(p []byte) {
-	if s.state == stateEnded {
+	if s.state == stateEnded || s.state == stateClosing && !s.mayStillSend() {
 		return
 	}
 	w := s.w
