@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 )
@@ -76,7 +77,7 @@ func (r *rig) runCluster(xml string) {
 	}
 }
 
-// property renders <name>text</name> pairs.
+// elements renders <name>text</name> pairs.
 func elements(pairs ...string) string {
 	var b strings.Builder
 	for i := 0; i+1 < len(pairs); i += 2 {
@@ -193,15 +194,20 @@ func (p *process) cpu() time.Duration {
 }
 
 // peak samples the resident memory until stop is called, which answers the
-// highest value seen.
+// highest value seen, in bytes.
 func (p *process) peak() (stop func() int64) {
-	quit, result := make(chan struct{}), make(chan int64)
+	quit, result := make(chan struct{}), make(chan int64, 1)
+	file := filepath.Join("/proc", itoa(p.cmd.Process.Pid), "statm")
 	go func() {
 		highest := int64(0)
 		tick := time.NewTicker(20 * time.Millisecond)
 		defer tick.Stop()
 		for {
-			highest = max(highest, p.resident())
+			var size, pages int64
+			if b, err := os.ReadFile(file); err == nil {
+				fmt.Sscan(string(b), &size, &pages)
+			}
+			highest = max(highest, pages*int64(os.Getpagesize()))
 			select {
 			case <-quit:
 				result <- highest
@@ -210,10 +216,12 @@ func (p *process) peak() (stop func() int64) {
 			}
 		}
 	}()
-	return func() int64 {
+	end := sync.OnceValue(func() int64 {
 		close(quit)
 		return <-result
-	}
+	})
+	p.t.Cleanup(func() { end() })
+	return end
 }
 
 // heavy leaves a test out of a short run.

@@ -151,7 +151,11 @@ func (c *wsConn) sendParts(n int) error {
 
 // take reads messages until n bytes have come, and answers their tally and
 // what came beyond.
-func (c *wsConn) take(n int64) (y tally, rest []byte, err error) {
+func (c *wsConn) take(n int64) (y tally, rest []byte, err error) { return c.takeOn(nil, n) }
+
+// takeOn is take when first has come already.
+func (c *wsConn) takeOn(first []byte, n int64) (y tally, rest []byte, err error) {
+	y.add(first)
 	for y.n < n {
 		_ = c.SetReadDeadline(time.Now().Add(patience))
 		p, err := c.next()

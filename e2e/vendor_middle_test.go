@@ -5,6 +5,7 @@ package e2e
 import (
 	"bufio"
 	"bytes"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -14,12 +15,6 @@ import (
 
 	"github.com/kzfast/kzfast/internal/vendorclient"
 )
-
-// A middlebox stands between clients and a member.
-type middlebox struct {
-	r *rig
-	s map[string]*server // by the address behind
-}
 
 // box puts a middlebox in front of every member of the rig and answers the
 // detour for its resolver. Each connection is the box's.
@@ -221,25 +216,28 @@ func TestVendorEmulatedStream(t *testing.T) {
 }
 
 // TestVendorDrain ends a member in order: native clients are told 1001,
-// emulated ones see CLOSE.
+// emulated ones see CLOSE and can answer it, though it takes a new connection.
 func TestVendorDrain(t *testing.T) {
 	t.Parallel()
-	r := newRig(t, 1)
-	m := r.run(0, svc("echo", "echo", "ws", "/echo", "", ""))
-	var all []*vendorclient.Conn
-	var want []int
 	for _, kind := range vendorKinds {
-		for _, native := range []bool{true, false} {
-			c := r.vendor(t, m.uri(), vendorclient.Options{Kind: kind, NoNative: !native, Trace: newSteps(t).add})
-			echoes(t, r.ctx, c, vendorclient.Text("here"))
-			all = append(all, c)
-			want = append(want, map[bool]int{true: 1001, false: 1005}[native])
-		}
-	}
-	m.terminate()
-	for i, c := range all {
-		if _, err := c.Receive(r.ctx); closedWith(err) != want[i] {
-			t.Errorf("%d, emulated %v: got %v, want %d", i, c.Emulated(), err, want[i])
+		for want, o := range map[int][]vendorclient.Options{
+			1001: {{Kind: kind}},
+			1005: {{Kind: kind, NoNative: true}, {Kind: kind, NoNative: true, NoKeepAlive: true}},
+		} {
+			for _, o := range o {
+				t.Run(fmt.Sprintf("%v, native %v, keep-alive %v", kind, !o.NoNative, !o.NoKeepAlive), func(t *testing.T) {
+					t.Parallel()
+					r := newRig(t, 1)
+					m := r.run(0, svc("echo", "echo", "ws", "/echo", "", ""))
+					o.Trace = newSteps(t).add
+					c := r.vendor(t, m.uri(), o)
+					echoes(t, r.ctx, c, vendorclient.Text("here"))
+					m.terminate()
+					if _, err := c.Receive(r.ctx); closedWith(err) != want {
+						t.Errorf("got %v, want %d", err, want)
+					}
+				})
+			}
 		}
 	}
 }

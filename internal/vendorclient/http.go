@@ -14,7 +14,7 @@ import (
 // httpClient makes the client for one connection's requests. Only a browser
 // that may leave its page's origin follows redirects by itself.
 func (o *Options) httpClient(follow bool) *http.Client {
-	c := &http.Client{Transport: &http.Transport{DialContext: o.DialContext, DisableCompression: true}}
+	c := &http.Client{Transport: &http.Transport{DialContext: o.DialContext, DisableCompression: true, DisableKeepAlives: o.NoKeepAlive}}
 	if o.Kind == JavaScript {
 		c.Jar = o.Jar
 	}

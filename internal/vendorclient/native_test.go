@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/http/cookiejar"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -145,6 +147,40 @@ func TestChallenge(t *testing.T) {
 	}
 	if fallback {
 		t.Error("fell back to WSE after a challenge")
+	}
+}
+
+// TestInnerCookies hands cookies of the inner response, which a browser cannot
+// see, back through the cookie helper.
+func TestInnerCookies(t *testing.T) {
+	var body, kind string
+	uri := script{ws: serve("Set-Cookie: KSSOID=1; Path=/", "Set-Cookie: b=2; Path=/"), plain: func(w http.ResponseWriter, r *http.Request) {
+		if r.Method != http.MethodPost || r.URL.Path != "/echo/;api/set-cookies" {
+			http.NotFound(w, r)
+			return
+		}
+		b, _ := io.ReadAll(r.Body)
+		body, kind = string(b), r.Header.Get("Content-Type")
+		for l := range strings.SplitSeq(body, "\r\n") {
+			w.Header().Add("Set-Cookie", l)
+		}
+		answer(w, r, 200, "", "")
+	}}.start(t)
+	jar, err := cookiejar.New(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := Dial(testContext(t), uri, Options{Jar: jar})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.Close(1000, "")
+	if want := "KSSOID=1; Path=/\r\nb=2; Path=/"; body != want || kind != "text/plain; charset=utf-8" {
+		t.Errorf("cookie helper was sent %q of %q, want %q", body, kind, want)
+	}
+	u, _ := url.Parse("http" + strings.TrimPrefix(uri, "ws"))
+	if got := jar.Cookies(u); len(got) != 2 {
+		t.Errorf("the browser has %v", got)
 	}
 }
 

@@ -45,6 +45,9 @@ type Options struct {
 	// NoBridge is a browser whose XMLHttpRequest may leave the page's origin:
 	// answers are not wrapped and the browser itself follows redirects.
 	NoBridge bool
+	// NoKeepAlive is a proxy on the way that closes after each answer: every
+	// request is a connection of its own.
+	NoKeepAlive bool
 	// ConnectTimeout, when set, bounds Dial in place of the clients' own
 	// timers for the native handshake.
 	ConnectTimeout time.Duration
