@@ -15,6 +15,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/kzfast/kzfast/internal/vendorclient"
 )
 
 // proxyTo is a proxy service on path with a back end.
@@ -552,4 +554,44 @@ func wsBackend(t *testing.T, ip string, serve func(req *http.Request, c *wsConn)
 			acceptOf(req.Header.Get("Sec-WebSocket-Key")), extra)
 		serve(req, &wsConn{Conn: raw, in: in})
 	})
+}
+
+// TestSvcProxyWithdrawnKeeps closes the door of a back end but not its
+// connections: the service is withdrawn, and conversations that are under way
+// go on, emulated ones too, which come as new requests.
+func TestSvcProxyWithdrawnKeeps(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, 1)
+	l, err := net.Listen("tcp4", r.network+".240:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	go func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			go tcpEcho(c)
+		}
+	}()
+	m := r.run(0, proxyTo("/p", "tcp://"+l.Addr().String(), "maximum.recovery.interval", "1"))
+	uri := "ws://" + m.addr() + "/p"
+	native := r.vendor(t, uri, vendorclient.Options{Trace: newSteps(t).add})
+	emulated := r.vendor(t, uri, vendorclient.Options{NoNative: true, Trace: newSteps(t).add})
+	all := []*vendorclient.Conn{native, emulated}
+	for _, c := range all {
+		echoes(t, r.ctx, c, vendorclient.Binary([]byte("before")))
+	}
+	l.Close()
+	m.connect(t, "/p").ends()
+	m.waitFor("up=false", m.began, patience)
+	eventually(t, patience, func() bool {
+		a, err := ask(plain, m.addr(), uri)
+		return err == nil && a.status == 404
+	}, "the service is not withdrawn")
+	for _, c := range all {
+		echoes(t, r.ctx, c, vendorclient.Binary([]byte("and after")))
+	}
 }
