@@ -17,11 +17,12 @@ type pair struct {
 	far      session.Channel            // the back end; nil before and after
 	early    *bytebufferpool.ByteBuffer // what the client sent before far was connected
 	protocol string
-	try      []netip.AddrPort // addresses not yet tried
+	try      []netip.AddrPort // the address being dialled, then those not yet tried
 	target   int              // of try
 	up       bool             // far is connected
 	nearHeld bool             // near is paused
 	farHeld  bool             // far is paused
+	ending   bool             // near was told to end
 }
 
 // dial connects to the next address of the next target. Without any left the
@@ -36,7 +37,6 @@ func (p *pair) dial() {
 		p.target++
 	}
 	addr := p.try[0]
-	p.try = p.try[1:]
 	t := &p.s.o.Targets[p.target-1]
 	w := p.near.Worker()
 	if t.WebSocket != nil {
@@ -58,8 +58,24 @@ func (p *pair) Connected(session.Channel) {
 	if p.early != nil {
 		p.forwardEarly()
 	}
-	p.near.Resume()
-	p.nearHeld = false
+	if !p.far.Over() {
+		p.near.Resume()
+		p.nearHeld = false
+	}
+}
+
+// adopt makes a prepared connection the back end. What it has said already is
+// what the client hears first.
+func (p *pair) adopt(r *spare) {
+	p.far, p.up = r.ch, true
+	r.ch.SetHighWater(p.s.o.MaxPending)
+	r.ch.SetReceiver(p)
+	if n := len(r.greeting); n > 0 {
+		p.Frame(r.ch, &wsproto.Frame{Op: wsproto.OpBinary, Fin: true, Len: int64(n), Data: r.greeting})
+	}
+	if !p.farHeld {
+		r.ch.Resume()
+	}
 }
 
 // Frame implements [session.Receiver] for both sides.
@@ -79,6 +95,9 @@ func (p *pair) Frame(ch session.Channel, f *wsproto.Frame) {
 }
 
 func (p *pair) fromClient(f *wsproto.Frame) {
+	if p.ending {
+		return
+	}
 	if !p.up {
 		p.keep(f)
 		return
@@ -147,8 +166,9 @@ func (p *pair) Closed(ch session.Channel, code wsproto.Code, reason []byte) {
 	}
 	p.far = nil
 	if !p.up {
-		p.s.failed(netip.AddrPort{})
 		if p.near != nil {
+			p.s.failed(p.try[0])
+			p.try = p.try[1:]
 			p.dial()
 		}
 		return
@@ -158,6 +178,7 @@ func (p *pair) Closed(ch session.Channel, code wsproto.Code, reason []byte) {
 
 // end closes the client.
 func (p *pair) end(code wsproto.Code, reason string) {
+	p.ending = true
 	if p.near != nil {
 		p.near.Resume()
 		p.near.Close(code, reason)

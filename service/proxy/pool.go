@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"net/netip"
+	"slices"
 	"time"
 
 	"github.com/kzfast/kzfast/session"
@@ -11,9 +12,10 @@ import (
 // A pool holds back-end connections that were made before their client came
 // (strategy prepared). It belongs to one loop.
 type pool struct {
-	ready   []*session.Stream
+	ready   []*spare
 	dialing int
 	retry   bool // a refill is scheduled
+	stopped bool // nothing is prepared any more
 }
 
 // refillDelay is the pause before a pool tries a back end again that refused.
@@ -26,11 +28,10 @@ func (s *Service) take(p *pair) {
 	w := p.near.Worker()
 	q := &s.pools[w.Index]
 	if n := len(q.ready); n > 0 {
-		c := q.ready[n-1]
+		r := q.ready[n-1]
+		q.ready[n-1] = nil
 		q.ready = q.ready[:n-1]
-		p.far, p.up = c, true
-		c.SetReceiver(p)
-		c.Resume()
+		p.adopt(r)
 	} else {
 		p.dial()
 	}
@@ -49,7 +50,7 @@ func (s *Service) ready() int {
 func (s *Service) refill(w *session.Worker) {
 	q := &s.pools[w.Index]
 	want := s.ready()
-	if s.o.Targets[0].WebSocket != nil {
+	if q.stopped || s.o.Targets[0].WebSocket != nil {
 		return
 	}
 	for len(q.ready)+q.dialing < want {
@@ -62,44 +63,61 @@ func (s *Service) refill(w *session.Worker) {
 	}
 }
 
-// A spare waits with one prepared connection for its client.
-type spare struct {
-	s    *Service
-	w    *session.Worker
-	addr netip.AddrPort
-	up   bool
+// empty closes the loop's prepared connections for good.
+func (s *Service) empty(w *session.Worker) {
+	q := &s.pools[w.Index]
+	list := q.ready
+	q.ready, q.stopped = nil, true
+	for _, r := range list {
+		r.ch.Close(wsproto.CodeNormal, "")
+	}
 }
 
-// Connected implements [session.Connecter]. A back end that speaks first is
-// not read from until the client is there.
+// A spare waits with one prepared connection for its client.
+type spare struct {
+	s        *Service
+	w        *session.Worker
+	addr     netip.AddrPort
+	ch       *session.Stream
+	greeting []byte // what the back end said before the client came
+	up       bool
+}
+
+// Connected implements [session.Connecter]. The connection is read from, so
+// that its end is noticed before a client gets it.
 func (r *spare) Connected(ch session.Channel) {
 	q := &r.s.pools[r.w.Index]
 	r.up = true
 	q.dialing--
-	ch.Pause()
-	q.ready = append(q.ready, ch.(*session.Stream))
+	if q.stopped {
+		ch.Close(wsproto.CodeNormal, "")
+		return
+	}
+	r.ch = ch.(*session.Stream)
+	q.ready = append(q.ready, r)
 }
 
-// Frame implements [session.Receiver].
-func (r *spare) Frame(session.Channel, *wsproto.Frame) {}
+// Frame implements [session.Receiver]. A back end that speaks first is not
+// read from again until the client is there: this is at most one read.
+func (r *spare) Frame(ch session.Channel, f *wsproto.Frame) {
+	r.greeting = append(r.greeting, f.Data...)
+	ch.Pause()
+}
 
 // Drained implements [session.Receiver].
 func (r *spare) Drained(session.Channel) {}
 
 // Closed implements [session.Receiver]: the connection ended unused.
-func (r *spare) Closed(ch session.Channel, _ wsproto.Code, _ []byte) {
+func (r *spare) Closed(_ session.Channel, _ wsproto.Code, _ []byte) {
 	q := &r.s.pools[r.w.Index]
 	if !r.up {
 		q.dialing--
 		r.s.failed(r.addr)
 	}
-	for i, c := range q.ready {
-		if session.Channel(c) == ch {
-			q.ready = append(q.ready[:i], q.ready[i+1:]...)
-			break
-		}
+	if i := slices.Index(q.ready, r); i >= 0 {
+		q.ready = slices.Delete(q.ready, i, i+1)
 	}
-	if !q.retry {
+	if !q.retry && !q.stopped {
 		q.retry = true
 		r.w.Loop.After(refillDelay, func() {
 			q.retry = false

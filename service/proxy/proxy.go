@@ -92,8 +92,14 @@ func (s *Service) Start() {
 	}
 }
 
-// Stop ends the goroutine of the service. Pairs live on.
+// Stop ends the goroutine of the service and closes the prepared connections.
+// Pairs live on.
 func (s *Service) Stop() {
+	if s.o.Strategy == Prepared && s.o.Workers != nil {
+		for _, w := range s.o.Workers() {
+			w.Loop.Post(func() { s.empty(w) })
+		}
+	}
 	if s.watch != nil {
 		s.watch.stop()
 	}
