@@ -7,8 +7,11 @@ import (
 
 // A hub is the subscribers of one loop. It belongs to that loop.
 type hub struct {
-	subs []*subscriber
-	from gatherer // what its clients say, when that is broadcast
+	subs []*subscriber // nil where one ended during the delivery under way
+	from gatherer      // what its clients say, when that is broadcast
+
+	delivering bool
+	gaps       bool // subs has nils
 }
 
 func (h *hub) add(s *subscriber) {
@@ -18,6 +21,11 @@ func (h *hub) add(s *subscriber) {
 }
 
 func (h *hub) remove(s *subscriber) {
+	if h.delivering {
+		h.subs[s.index] = nil
+		h.gaps = true
+		return
+	}
 	last := len(h.subs) - 1
 	h.subs[s.index] = h.subs[last]
 	h.subs[s.index].index = s.index
@@ -26,9 +34,29 @@ func (h *hub) remove(s *subscriber) {
 }
 
 func (h *hub) deliver(m *session.Shared) {
-	for _, s := range h.subs {
-		s.deliver(m)
+	h.delivering = true
+	for i, n := 0, len(h.subs); i < n; i++ {
+		if s := h.subs[i]; s != nil {
+			s.deliver(m)
+		}
 	}
+	h.delivering = false
+	if h.gaps {
+		h.compact()
+	}
+}
+
+// compact closes the gaps that a delivery has left.
+func (h *hub) compact() {
+	kept := h.subs[:0]
+	for _, s := range h.subs {
+		if s != nil {
+			s.index = len(kept)
+			kept = append(kept, s)
+		}
+	}
+	clear(h.subs[len(kept):])
+	h.subs, h.gaps = kept, false
 }
 
 // A subscriber is one client. It belongs to its loop.
@@ -40,13 +68,18 @@ type subscriber struct {
 	size    int               // their bytes
 	message []byte            // an unfinished message of the client
 	op      wsproto.Opcode
+	cut     bool // its end is on the way
 }
 
 // deliver sends a burst, unless the client has too much to read already.
 func (s *subscriber) deliver(m *session.Shared) {
 	o := &s.s.o
 	if !o.DropOldest {
+		if s.cut {
+			return
+		}
 		if s.ch.Pending() > o.MaxPending {
+			s.cut = true
 			s.s.cut.Add(1)
 			o.Logger.Info("subscriber cut", "addr", s.ch.RemoteAddr().String(), "bytes", s.ch.Pending())
 			s.ch.Abort()
@@ -54,6 +87,10 @@ func (s *subscriber) deliver(m *session.Shared) {
 		}
 		s.ch.SendShared(m)
 		return
+	}
+	if len(s.backlog) > 0 {
+		// The response that owed a Drained may have ended without it.
+		s.Drained(s.ch)
 	}
 	if len(s.backlog) == 0 && !s.ch.Over() {
 		s.ch.SendShared(m)
