@@ -141,7 +141,7 @@ func (s *eventStream) EOF() {
 
 // Closed implements [Handler].
 func (s *eventStream) Closed(error) {
-	s.t = nil
+	s.lose()
 	s.after(detachTimeout)
 }
 

@@ -97,9 +97,16 @@ func (o *outlet) attach(t Transport, sent int, limit int64) {
 // meaning to the session.
 func (o *outlet) detach() {
 	t := o.t
-	o.t, o.held = nil, false
+	o.lose()
 	t.SetHandler(gone{})
 	t.Close()
+}
+
+// lose forgets the response under way. A producer that saw its transport over
+// the mark is told the end of it by whatever empties the queue next.
+func (o *outlet) lose() {
+	o.wasOver = o.wasOver || o.t.Over()
+	o.t, o.held = nil, false
 }
 
 // full reports that the body has the size at which it ends.
