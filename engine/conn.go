@@ -141,6 +141,9 @@ func (c *Conn) Over() bool { return c.flags&flagOver != 0 }
 // Pause stops reading from the end of the present turn: no Data and no EOF until
 // Resume, and the peer's window closes. It may be called twice.
 func (c *Conn) Pause() {
+	if c.flags&flagClosing != 0 {
+		return
+	}
 	c.flags |= flagPaused
 	c.touch()
 }

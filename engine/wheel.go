@@ -51,13 +51,14 @@ func (w *wheel[T, P]) reset(head *T) {
 	k.next, k.prev = head, head
 }
 
-// arm links p, whose due tick is set; now is the present tick.
+// arm links p, whose due tick is set; now is the present tick. A due tick that has
+// passed, as after a move between loops, fires with the next.
 func (w *wheel[T, P]) arm(p *T, now uint32) {
 	if w.n == 0 {
 		w.at = now
 	}
 	w.n++
-	w.insert(&w.slots[P(p).wheelDue()%wheelSlots], p)
+	w.insert(&w.slots[max(P(p).wheelDue(), w.at+1)%wheelSlots], p)
 }
 
 func (w *wheel[T, P]) insert(head, p *T) {
@@ -112,12 +113,20 @@ func (w *wheel[T, P]) sweep(head *T, now uint32) {
 	}
 }
 
-// pop takes one entry off the firing list, nil when it is empty.
+// pop takes one entry off the firing list, nil when it is empty. An entry whose due
+// tick was moved to a later one since it got there goes back to its slot.
 func (w *wheel[T, P]) pop() *T {
-	p := P(&w.firing).wheelLink().next
-	if p == &w.firing {
-		return nil
+	for {
+		p := P(&w.firing).wheelLink().next
+		if p == &w.firing {
+			return nil
+		}
+		w.disarm(p)
+		due := P(p).wheelDue()
+		if due <= w.at {
+			return p
+		}
+		w.n++
+		w.insert(&w.slots[due%wheelSlots], p)
 	}
-	w.disarm(p)
-	return p
 }

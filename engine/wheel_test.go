@@ -196,3 +196,31 @@ func TestDialTimeoutAndRefusal(t *testing.T) {
 		t.Errorf("stats %+v", s)
 	}
 }
+
+// An entry that is moved to a later tick while others of its tick fire waits for
+// that tick; one that is due in the past fires with the next.
+func TestWheelMovedWhileFiring(t *testing.T) {
+	var w wheel[Timer, *Timer]
+	w.init()
+	a, b := &Timer{due: 5}, &Timer{due: 5}
+	w.arm(a, 1)
+	w.arm(b, 1)
+	w.advance(5)
+	if got := w.pop(); got != a {
+		t.Fatalf("first popped %p, want %p", got, a)
+	}
+	b.due = 60
+	if got := w.pop(); got != nil {
+		t.Fatal("popped at tick 5 what is due at 60")
+	}
+	late := &Timer{due: 5}
+	w.arm(late, 6)
+	w.advance(7)
+	if got := w.pop(); got != late {
+		t.Fatal("what was due before it was armed does not fire with the next tick")
+	}
+	w.advance(60)
+	if got := w.pop(); got != b {
+		t.Fatal("the moved entry is lost")
+	}
+}

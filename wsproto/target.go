@@ -74,7 +74,7 @@ func plainPath(p []byte) bool {
 var (
 	errEscape    = statusError(400, errors.New("broken percent escape in the path"))
 	errSeparator = statusError(400, errors.New("escaped separator or NUL in the path"))
-	errDots      = statusError(400, errors.New(`".." segment in the path`))
+	errDots      = statusError(400, errors.New(`"." or ".." segment in the path`))
 )
 
 // appendPath decodes percent escapes once and collapses runs of slashes. A
@@ -121,15 +121,20 @@ func unhexDigit(c byte) byte {
 	return 255
 }
 
-// dotSegment refuses a decoded path that climbs.
+// dotSegment refuses a decoded path with a "." or ".." segment: whoever routes a
+// request and whoever serves it must see one path.
 func dotSegment(p []byte) *StatusError {
 	for i := 0; ; {
-		j := bytes.Index(p[i:], []byte("/.."))
+		j := bytes.Index(p[i:], []byte("/."))
 		if j < 0 {
 			return nil
 		}
-		i += j + 3
-		if i == len(p) || p[i] == '/' {
+		i += j + len("/.")
+		end := i
+		if end < len(p) && p[end] == '.' {
+			end++
+		}
+		if end == len(p) || p[end] == '/' {
 			return errDots
 		}
 	}
