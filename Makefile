@@ -27,7 +27,7 @@ run: build ## run one member: make run CONFIG=member.xml
 test: build js ## everything a change must pass but lint: unit tests with the race detector, clients, then e2e
 	$(GO) test -race -shuffle=on -timeout 280s $(UNIT)
 	$(GO) test -shuffle=on -timeout 280s ./cluster
-	$(GO) test -count=1 -timeout 280s ./e2e/...
+	$(GO) test -count=1 -parallel 8 -timeout 280s ./e2e/...
 
 js: ## the JavaScript client's tests, where npm is
 	@if command -v npm >/dev/null; then cd client/js && npm ci --silent --no-audit --no-fund && npm test --silent; \
@@ -37,7 +37,7 @@ short: ## the tests that need neither time nor processes
 	$(GO) test -short $(UNIT)
 
 e2e: build ## real processes and real clients only
-	$(GO) test -count=1 -v -timeout 280s ./e2e/...
+	$(GO) test -count=1 -v -parallel 8 -timeout 280s ./e2e/...
 
 check: lint test cross ## what CI runs
 

@@ -8,8 +8,8 @@ import (
 	"github.com/kzfast/kzfast/wsproto"
 )
 
-// quiesceLinger is how long listeners stay open after the member withdrew its
-// adverts, so that clients redirected a moment ago still get in
+// quiesceLinger is how long new sessions are still taken after the member withdrew
+// its adverts, so that clients redirected a moment ago still get in
 // (spec/protocol.md §8.7 step 2).
 const quiesceLinger = time.Second
 
@@ -20,8 +20,10 @@ const drainSlice = 100 * time.Millisecond
 const minSlice = 50
 
 // Drain takes the member out of service in an orderly way: it withdraws from
-// the balancers, stops listening, and closes the sessions in slices, so that
-// their clients do not all return to the others at once. It ends when no
+// the balancers, refuses new sessions, and closes those it has in slices, so that
+// their clients do not all return to the others at once. It listens until the
+// last is gone, because an emulated client may need a connection to hear that it
+// is over, and its own balancers send clients on meanwhile. It ends when no
 // session is left, at the configured drain timeout, or with ctx; what is left
 // then is cut by Stop.
 func (g *Gateway) Drain(ctx context.Context) {
@@ -36,7 +38,6 @@ func (g *Gateway) Drain(ctx context.Context) {
 			r.Draining.Store(true)
 		}
 	}
-	g.closeListeners()
 
 	timeout := g.cfg.Gateway.DrainTimeout
 	ctx, cancel := context.WithTimeout(ctx, timeout)
@@ -47,6 +48,7 @@ func (g *Gateway) Drain(ctx context.Context) {
 		g.closeSlice(per)
 		pause(ctx, drainSlice)
 	}
+	g.closeListeners()
 	g.log.Info("drained", "sessions", g.Sessions())
 }
 

@@ -188,6 +188,9 @@ func (w *web) giveBack(rw http.ResponseWriter, r *http.Request) {
 	prefix := appendHead(nil, r)
 	rest, _ := buffered.Reader.Peek(buffered.Reader.Buffered())
 	prefix = append(prefix, rest...)
+	if u, ok := c.(interface{ Unread() []byte }); ok {
+		prefix = append(prefix, u.Unread()...)
+	}
 	if err := w.g.engine.Attach(c, prefix, w.g.opener(w.port)); err != nil {
 		c.Close()
 	}

@@ -79,15 +79,29 @@ func (x *exchange) balance(route *Route, r *wsproto.Request, cors []wsproto.Fiel
 	a := x.ask(route, r, kind, nil)
 	switch {
 	case a.Action == ActionServe:
-		return x.accept(a.Local, r, cors, a.SetCookie, p[n:])
+		return x.serveHere(a, r, p[n:])
 	case a.Action == ActionRelay:
-		return x.relay(a, r, cors, p, n)
+		return x.relay(route, a, r, p, n)
 	case kind == ClientDirective:
 		return x.directive(a, r, cors)
 	case a.Action == ActionRedirect:
 		return x.redirect(nameInUpgrade, a, cors, false)
 	}
 	return x.none(a)
+}
+
+// serveHere starts the session on this member, as if the client had come to
+// the service's own accept: that one's rules hold.
+func (x *exchange) serveHere(a *Answer, r *wsproto.Request, early []byte) int {
+	if a.Local.Unbound.Load() {
+		return x.reject(errDraining, retryAfter)
+	}
+	cors, ok := x.origin(a.Local, r)
+	if !ok {
+		return x.deny(errOrigin, nil)
+	}
+	x.w.speakFor(a.Local)
+	return x.accept(a.Local, r, cors, a.SetCookie, early)
 }
 
 // balancePlain answers a plain HTTP request at a balancer URI, in the way it

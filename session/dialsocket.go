@@ -37,6 +37,7 @@ type DialedSocket struct {
 	inactive inactivity
 	state    state
 	finished bool
+	paused   bool // not read from, so its silence means nothing
 }
 
 // DialWebSocket connects to addr and shakes hands as d says, offering
@@ -240,6 +241,8 @@ func (s *DialedSocket) Timeout() {
 		return
 	case limit <= 0:
 		return
+	case s.paused:
+		s.inactive.heard(s.w)
 	}
 	switch s.inactive.due(s.w, limit) {
 	case silenceEnds:
@@ -290,10 +293,19 @@ func (s *DialedSocket) release() {
 func (s *DialedSocket) Abort() { s.t.Abort() }
 
 // Pause implements [Channel].
-func (s *DialedSocket) Pause() { s.t.Pause() }
+func (s *DialedSocket) Pause() {
+	s.paused = true
+	s.t.Pause()
+}
 
 // Resume implements [Channel].
-func (s *DialedSocket) Resume() { s.t.Resume() }
+func (s *DialedSocket) Resume() {
+	if s.paused {
+		s.paused = false
+		s.inactive.heard(s.w)
+	}
+	s.t.Resume()
+}
 
 // Pending implements [Channel].
 func (s *DialedSocket) Pending() int { return s.t.Pending() }

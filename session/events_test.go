@@ -308,3 +308,42 @@ func (r twoRoutes) Route(authority, path []byte, kind Kind) (*Route, []byte) {
 	}
 	return oneRoute{r.echo}.Route(authority, path, kind)
 }
+
+// TestEventsRefuseUpgrade: an event stream is read only.
+func TestEventsRefuseUpgrade(t *testing.T) {
+	w, _ := newTestWorker()
+	route, e := eventsRoute()
+	c := connect(w, route)
+	c.data([]byte(strings.Replace(upgradeHead, "/echo", "/sse", 1)))
+	if got := c.text(); e.opened != 0 || got != notFoundAnswer {
+		t.Fatalf("opened %d, answer %q", e.opened, got)
+	}
+}
+
+// TestDetachedSessionsAreBounded: streams and emulated sessions need no
+// connection, so their number has a limit of its own.
+func TestDetachedSessionsAreBounded(t *testing.T) {
+	w, _ := newTestWorker()
+	w.shape.MaxDetached = 3
+	route, _ := eventsRoute()
+	for range 3 {
+		follow(t, w, route, "/sse")
+	}
+	if got := request(w, route, "GET /sse HTTP/1.1\r\n"+host+"\r\n").text(); !strings.HasPrefix(got, "HTTP/1.1 503 ") || !strings.Contains(got, "Retry-After") {
+		t.Fatalf("the fourth: %q", got)
+	}
+}
+
+// TestOpenSeesTheRequest: what a service is told does not change under it when
+// the head came in two reads.
+func TestOpenSeesTheRequest(t *testing.T) {
+	w, _ := newTestWorker()
+	route, e := eventsRoute()
+	c := connect(w, route)
+	head := "GET /sse?topic=a HTTP/1.1\r\n" + host + "\r\n"
+	c.data([]byte(head[:10]))
+	c.data([]byte(head[10:]))
+	if e.path != "/sse" || e.query != "topic=a" {
+		t.Fatalf("service saw %q %q", e.path, e.query)
+	}
+}

@@ -31,9 +31,11 @@ func (x *exchange) events(c *call, next int) int {
 		}
 		return x.follow(s, c, nil)
 	}
-	if c.route.Draining.Load() {
-		x.w.signed(&x.w.res).Add(retryAfter[0].Name, retryAfter[0].Value)
-		return x.fail(&c.manner, 503, "", next)
+	if c.route.Unbound.Load() {
+		return x.fail(&c.manner, 404, "", next)
+	}
+	if c.route.Draining.Load() || !x.w.room() {
+		return x.later(c, next)
 	}
 	w := x.w
 	s := &eventStream{
@@ -41,12 +43,12 @@ func (x *exchange) events(c *call, next int) int {
 	}
 	w.streams[s.id] = s
 	c.route.Sessions.Add(1)
-	w.open = Open{Path: c.events.Service, Query: c.r.RawQuery, Principal: principal}
+	open := &Open{Path: bytes.Clone(c.events.Service), Query: bytes.Clone(c.r.RawQuery), Principal: principal}
 	w.url = appendBase(w.url[:0], c)
 	w.url = sse.AppendSessionURL(w.url, nil, &s.id)
 	w.text = sse.AppendLocation(w.text[:0], w.url)
 	x.follow(s, c, w.text)
-	if recv := s.route.Service.Open(s, &w.open); recv != nil {
+	if recv := s.route.Service.Open(s, open); recv != nil {
 		s.recv = recv
 	}
 	return -1
@@ -99,6 +101,9 @@ func (x *exchange) follow(s *eventStream, c *call, first []byte) int {
 		s.flushed()
 	default:
 		s.arm()
+		if s.emptied() {
+			s.Drained()
+		}
 	}
 	return -1
 }

@@ -241,3 +241,71 @@ func TestRedirectAllocations(t *testing.T) {
 type silentBalancer struct{ answer Answer }
 
 func (b *silentBalancer) Balance(_ *Query, a *Answer) { *a = b.answer }
+
+// TestServeHereKeepsTheServicesRules: who is served on a balancer's behalf is
+// judged as at the service's own accept.
+func TestServeHereKeepsTheServicesRules(t *testing.T) {
+	foreign := strings.Replace(upgradeHead, "Host:", "Origin: http://evil.example\r\nHost:", 1)
+	for name, tt := range map[string]struct {
+		head    string
+		unbound bool
+		want    string
+	}{
+		"foreign page":    {foreign, false, "HTTP/1.1 403 "},
+		"service unbound": {upgradeHead, true, "HTTP/1.1 503 "},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w, _ := newTestWorker()
+			local, e := echoRoute()
+			local.Origins = &origin.Policy{Accept: "http://member:8001"}
+			local.Unbound.Store(tt.unbound)
+			route, _ := balancerRoute(Answer{Action: ActionServe, Local: local})
+			route.Origins = &origin.Policy{Accept: "http://localhost:8001", Constraints: []origin.Constraint{{Origin: "*"}}}
+			c := connect(w, route)
+			c.data([]byte(tt.head))
+			if got := c.text(); e.opened != 0 || !strings.HasPrefix(got, tt.want) {
+				t.Fatalf("opened %d, answer %q, want %s", e.opened, got, tt.want)
+			}
+		})
+	}
+}
+
+// TestRelayIsDrained: a tunnel counts as a session and ends with a drain.
+func TestRelayIsDrained(t *testing.T) {
+	w, l := newTestWorker()
+	route, _ := balancerRoute(Answer{Action: ActionRelay, Authority: "127.0.0.5:8001", Path: "/echo"})
+	c := connect(w, route)
+	c.data([]byte(upgradeHead))
+	if w.Sessions() != 1 || route.Sessions.Load() != 1 {
+		t.Fatalf("%d sessions, route counts %d, want 1", w.Sessions(), route.Sessions.Load())
+	}
+	w.CloseSessions(nil, 10, wsproto.CodeGoingAway, "")
+	if !c.closed || !l.dials[0].closed {
+		t.Fatalf("client closed %v, member closed %v", c.closed, l.dials[0].closed)
+	}
+	l.dials[0].handler.Closed(nil)
+	c.handler.Closed(nil)
+	if w.Sessions() != 0 || route.Sessions.Load() != 0 {
+		t.Fatalf("%d sessions left, route counts %d", w.Sessions(), route.Sessions.Load())
+	}
+}
+
+// A panicService shows what is left behind a service that fails at once.
+type panicService struct{}
+
+func (panicService) Open(Channel, *Open) Receiver { panic("no") }
+
+func TestPanicInOpenLeavesNothing(t *testing.T) {
+	w, _ := newTestWorker()
+	route, _ := echoRoute()
+	route.Service = panicService{}
+	c := connect(w, route)
+	func() {
+		defer func() { _ = recover() }()
+		c.data([]byte(upgradeHead))
+	}()
+	c.handler.Closed(nil)
+	if w.Sessions() != 0 || route.Sessions.Load() != 0 {
+		t.Fatalf("%d sessions left, route counts %d", w.Sessions(), route.Sessions.Load())
+	}
+}

@@ -84,6 +84,7 @@ func (x *exchange) extend(route *Route, r *wsproto.Request, cors []wsproto.Field
 	if member {
 		s.target = append([]byte{}, a.Location...)
 	}
+	s.inactive.heard(w)
 	x.t.SetHandler(s)
 	s.arm()
 	if len(early) > 0 {
@@ -227,6 +228,10 @@ func (s *extended) login(r *wsx.Request, resp *httpxe.Response) (final bool) {
 
 // become sends the inner 101 and starts the session.
 func (s *extended) become(r *wsx.Request, rest []byte) {
+	if s.route.Draining.Load() {
+		s.refuse(errDraining)
+		return
+	}
 	protocol, offered, ok := s.protocol(r)
 	if !ok {
 		s.refuse(errProtocol)

@@ -257,3 +257,34 @@ func FuzzExtended(f *testing.F) {
 		}
 	})
 }
+
+// TestExtendedPatience: a client has its whole inactivity timeout for the inner
+// request, not the time since the clock began.
+func TestExtendedPatience(t *testing.T) {
+	w, l := newTestWorker()
+	l.now = l.now.Add(time.Hour)
+	route, _ := echoRoute()
+	route.Options.Inactivity = time.Minute
+	c := connect(w, route)
+	c.data([]byte(wsxHead))
+	if c.timeout != 30*time.Second {
+		t.Fatalf("first timer after %v, want 30s", c.timeout)
+	}
+}
+
+func TestExtendedWhileDraining(t *testing.T) {
+	w, _ := newTestWorker()
+	route, e := echoRoute()
+	c := connect(w, route)
+	c.data([]byte(wsxHead))
+	route.Draining.Store(true)
+	c.data(masked(wsproto.OpText, true, []byte(innerPingPong)))
+	if got := c.text(); e.opened != 0 || !strings.Contains(got, "HTTP/1.1 503 ") || !c.closed {
+		t.Fatalf("opened %d, answer %q", e.opened, got)
+	}
+	c = connect(w, route)
+	c.data([]byte(wsxHead))
+	if got := c.text(); !strings.HasPrefix(got, "HTTP/1.1 503 ") {
+		t.Fatalf("outer request while draining: %q", got)
+	}
+}

@@ -37,14 +37,16 @@ func (p *Port) find(authority, path, query []byte) (place, *Route) {
 	}
 	route, _ := routes.Route(authority, path, KindHTTP)
 	switch {
-	case route == nil || route.Unbound.Load():
+	case route == nil:
+		return placeNone, nil
+	case route.Events && route.Balancer == nil:
+		return placeEvents, route
+	case route.Unbound.Load():
 		return placeNone, nil
 	case route.Balancer != nil:
 		return placeBalance, route
 	case route.HTTP:
 		return placeWeb, route
-	case route.Events:
-		return placeEvents, route
 	}
 	return placeNone, nil
 }
@@ -62,7 +64,7 @@ func findMarked(routes *Routes, authority, path []byte, i int) (_ place, _ *Rout
 		if route == nil {
 			route = exactly(routes, authority, service, KindHTTP)
 		}
-		if route != nil {
+		if route != nil && !route.Unbound.Load() {
 			return placeCookies, route, true
 		}
 	case bytes.HasPrefix(name, []byte("a/")), bytes.HasPrefix(name, []byte("ae/")), bytes.HasPrefix(name, []byte("ar/")):
@@ -71,10 +73,11 @@ func findMarked(routes *Routes, authority, path []byte, i int) (_ place, _ *Rout
 	return placeNone, nil, false
 }
 
-// exactly finds the route whose own path is path, but for a trailing slash.
+// exactly finds the route whose own path is path, but for a trailing slash. It may
+// be unbound: the sessions it has go on.
 func exactly(routes *Routes, authority, path []byte, kind Kind) *Route {
 	route, rest := routes.Route(authority, path, kind)
-	if route == nil || route.Unbound.Load() || len(rest) > 1 || len(rest) == 1 && rest[0] != '/' {
+	if route == nil || len(rest) > 1 || len(rest) == 1 && rest[0] != '/' {
 		return nil
 	}
 	return route

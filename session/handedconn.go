@@ -24,6 +24,10 @@ type handedConn struct {
 	broken bool   // nothing is read behind prefix
 }
 
+// Unread are the bytes read before the hand-over that nobody has read since. Who
+// takes the connection back puts them in front.
+func (c *handedConn) Unread() []byte { return c.prefix }
+
 // poison ends any head or chunk in a way that net/http answers with 400.
 const poison = "\x00\r\n\r\n"
 

@@ -19,7 +19,8 @@ type outlet struct {
 
 const (
 	queueHigh  = 64 << 10
-	queueBound = 1 << 20 // without maximum.pending.bytes
+	queueBound = 1 << 20  // without maximum.pending.bytes
+	maxQueued  = 64 << 20 // by all sessions of a loop together
 )
 
 // put sends p as part of the body, or queues a copy of it. It reports false
@@ -52,9 +53,10 @@ func (o *outlet) enqueue(p []byte) bool {
 	if o.queue == nil {
 		o.queue = bytebufferpool.Get()
 	}
-	if len(o.queue.B)+len(p) > int(o.bound) {
+	if len(o.queue.B)+len(p) > int(o.bound) || o.w.queued+len(p) > maxQueued {
 		return false
 	}
+	o.w.queued += len(p)
 	o.queue.B = append(o.queue.B, p...)
 	o.wasOver = o.wasOver || len(o.queue.B) > o.highWater()
 	return true
@@ -79,6 +81,7 @@ func (o *outlet) queued() []byte {
 // be told that it may go on.
 func (o *outlet) emptied() (drained bool) {
 	if o.queue != nil {
+		o.w.queued -= len(o.queue.B)
 		bytebufferpool.Put(o.queue)
 		o.queue = nil
 	}

@@ -15,6 +15,7 @@ import (
 //	client ◀─── near ── relay ── far ───▶ member
 type relay struct {
 	w      *Worker
+	route  *Route // the balancer's, which counts it
 	near   relayEnd
 	far    relayEnd
 	answer *bytebufferpool.ByteBuffer // the member's response head until it is whole
@@ -32,15 +33,17 @@ type relayEnd struct {
 
 // relay opens a tunnel to the member of a and sends it the client's request,
 // re-rendered for the member's authority and path.
-func (x *exchange) relay(a *Answer, r *wsproto.Request, cors []wsproto.Field, p []byte, n int) int {
+func (x *exchange) relay(route *Route, a *Answer, r *wsproto.Request, p []byte, n int) int {
 	w := x.w
-	y := &relay{w: w, answer: bytebufferpool.Get(), cookie: append([]byte(nil), a.SetCookie...)}
+	y := &relay{w: w, route: route, answer: bytebufferpool.Get(), cookie: append([]byte(nil), a.SetCookie...)}
 	w.out = appendRelayed(w.out[:0], r, a)
 	request := append(append([]byte(nil), w.out...), p[n:]...)
 	y.near = relayEnd{r: y, t: x.t, other: &y.far, data: y.fromClient}
 	y.far = relayEnd{r: y, other: &y.near, data: y.fromMember}
 	x.t.SetTimeout(0)
 	x.t.SetHandler(&y.near)
+	w.relays[y] = struct{}{}
+	route.Sessions.Add(1)
 	w.Loop.Dial(a.Dial, w.shape.DialTimeout, func(t Transport) Handler {
 		y.far.t = t
 		t.Write(request)
@@ -156,10 +159,29 @@ func (e *relayEnd) Drained() {
 // Timeout implements [Handler]: the member did not answer in time.
 func (e *relayEnd) Timeout() { e.t.Abort() }
 
+// close ends the tunnel from our side. What is under way in it cannot be cut in
+// order: the client sees its connection end.
+func (y *relay) close() {
+	for _, e := range []*relayEnd{&y.near, &y.far} {
+		if e.t != nil {
+			e.t.Close()
+		}
+	}
+}
+
+// remove forgets the tunnel when neither end is left.
+func (y *relay) remove() {
+	if _, open := y.w.relays[y]; open && y.near.t == nil && y.far.t == nil {
+		delete(y.w.relays, y)
+		y.route.Sessions.Add(-1)
+	}
+}
+
 // Closed implements [Handler].
 func (e *relayEnd) Closed(error) {
 	y := e.r
 	e.t = nil
+	defer y.remove()
 	if near := y.near.t; e == &y.far && near != nil && !y.open {
 		y.w.out = errDraining.Append(y.w.out[:0], retryAfter, "", nil)
 		near.Send(y.w.out)

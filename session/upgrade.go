@@ -14,6 +14,9 @@ func (x *exchange) upgrade(route *Route, rest []byte, r *wsproto.Request, p []by
 	if route.HTTP {
 		return x.handOver(p)
 	}
+	if route.Events {
+		return x.notFound()
+	}
 	x.w.speakFor(route)
 	if len(rest) > 0 && !(len(rest) == 1 && rest[0] == '/') {
 		return x.reject(errPath, nil)
@@ -37,6 +40,9 @@ func (x *exchange) upgrade(route *Route, rest []byte, r *wsproto.Request, p []by
 	if extended {
 		if err := wsproto.CheckUpgrade(r); err != nil {
 			return x.reject(err, nil)
+		}
+		if route.Draining.Load() {
+			return x.reject(errDraining, retryAfter)
 		}
 		return x.extend(route, r, cors, nil, p[n:])
 	}

@@ -23,6 +23,7 @@ type WebSocket struct {
 	index    int32        // in Worker.sessions
 	code     wsproto.Code // close code to report, 0 while open
 	state    state
+	paused   bool  // not read from, so its silence means nothing
 	second   uint8 // of the count of
 	controls uint8 // control frames
 }
@@ -42,7 +43,7 @@ const maxHeld = 64 << 10
 const maxControl = 125 // RFC 6455 §5.5
 
 func newWebSocket(t Transport, w *Worker, r *Route) *WebSocket {
-	s := &WebSocket{t: t, w: w, route: r}
+	s := &WebSocket{t: t, w: w, route: r, recv: discard{}}
 	s.inactive.heard(w)
 	w.add(s)
 	r.Options.tune(t)
@@ -52,11 +53,9 @@ func newWebSocket(t Transport, w *Worker, r *Route) *WebSocket {
 
 // start hands the conversation to the service and arms the inactivity timer.
 func (s *WebSocket) start(o *Open) {
-	recv := s.route.Service.Open(s, o)
-	if recv == nil {
-		recv = discard{}
+	if recv := s.route.Service.Open(s, o); recv != nil {
+		s.recv = recv
 	}
-	s.recv = recv
 	s.arm()
 }
 
@@ -196,10 +195,19 @@ func (s *WebSocket) Worker() *Worker { return s.w }
 func (s *WebSocket) RemoteAddr() netip.AddrPort { return s.t.RemoteAddr() }
 
 // Pause implements [Channel].
-func (s *WebSocket) Pause() { s.t.Pause() }
+func (s *WebSocket) Pause() {
+	s.paused = true
+	s.t.Pause()
+}
 
 // Resume implements [Channel].
-func (s *WebSocket) Resume() { s.t.Resume() }
+func (s *WebSocket) Resume() {
+	if s.paused {
+		s.paused = false
+		s.inactive.heard(s.w)
+	}
+	s.t.Resume()
+}
 
 // Pending implements [Channel].
 func (s *WebSocket) Pending() int { return s.t.Pending() }

@@ -265,3 +265,27 @@ func TestEchoAllocations(t *testing.T) {
 		t.Errorf("%v allocations per read of 16 messages, want 0", n)
 	}
 }
+
+// TestSilenceOfWhoIsNotRead: a client that we do not read from is not given up
+// for being silent, and neither is anybody because a clock was set.
+func TestSilenceOfWhoIsNotRead(t *testing.T) {
+	w, l := newTestWorker()
+	route, _ := echoRoute()
+	route.Options.Inactivity = 2 * time.Second
+	c := upgraded(t, w, route)
+	s := c.handler.(*WebSocket)
+	s.Pause()
+	for range 10 {
+		l.now = l.now.Add(time.Second)
+		c.handler.Timeout()
+	}
+	if c.closed || c.out.Len() > 0 {
+		t.Fatalf("closed %v, wrote % x", c.closed, c.take())
+	}
+	s.Resume()
+	l.now = l.now.Add(time.Second)
+	c.handler.Timeout()
+	if got := c.take(); !bytes.Equal(got, []byte{0x89, 0}) {
+		t.Fatalf("after Resume: % x, want a Ping", got)
+	}
+}

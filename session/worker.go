@@ -24,6 +24,9 @@ type Shape struct {
 	IdleTimeout time.Duration
 	// CloseTimeout bounds the wait for the peer's Close frame; 0 is 5 s.
 	CloseTimeout time.Duration
+	// MaxDetached is the number of emulated sessions and event streams on a
+	// loop, which need no connection of their own; 0 is 8192.
+	MaxDetached int
 	// DialTimeout bounds connecting to another member; 0 is 2 s.
 	DialTimeout time.Duration
 }
@@ -37,6 +40,9 @@ func (s *Shape) fill() {
 	}
 	if s.CloseTimeout == 0 {
 		s.CloseTimeout = 5 * time.Second
+	}
+	if s.MaxDetached == 0 {
+		s.MaxDetached = 8192
 	}
 	if s.DialTimeout == 0 {
 		s.DialTimeout = 2 * time.Second
@@ -85,6 +91,9 @@ type Worker struct {
 	sessions []*WebSocket // every open one, at index WebSocket.index
 	emulated map[wse.ID]*emulated
 	streams  map[sse.ID]*eventStream
+	relays   map[*relay]struct{}
+	queued   int // bytes in the queues of sessions without a response
+	began    time.Time
 }
 
 // NewWorker makes the worker of loop number index.
@@ -93,6 +102,7 @@ func NewWorker(l Loop, index int, shape *Shape) *Worker {
 	w := &Worker{
 		Loop: l, Index: index, shape: shape,
 		emulated: make(map[wse.ID]*emulated), streams: make(map[sse.ID]*eventStream),
+		relays: make(map[*relay]struct{}), began: l.Now(),
 		rng: rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64())),
 	}
 	w.named = []byte(shape.Server)
@@ -121,8 +131,9 @@ func (w *Worker) Date() []byte {
 	return w.date[:]
 }
 
-// ticks is the loop's clock in units of 10 ms, which wraps after 16 months.
-func (w *Worker) ticks() uint32 { return uint32(w.Loop.Now().UnixMilli() / 10) }
+// ticks is the time since the worker began in units of 10 ms, which wraps after
+// 16 months. It does not follow the wall clock when that is set.
+func (w *Worker) ticks() uint32 { return uint32(w.Loop.Now().Sub(w.began) / (10 * time.Millisecond)) }
 
 func durationOf(ticks uint32) time.Duration { return time.Duration(ticks) * 10 * time.Millisecond }
 
@@ -163,6 +174,16 @@ func (w *Worker) CloseSessions(route *Route, n int, code wsproto.Code, reason st
 	for _, s := range w.streams {
 		n, left = closeOne(s, s.route, s.state, route, n, left, code)
 	}
+	for y := range w.relays {
+		if route == nil || y.route == route {
+			if n == 0 {
+				left++
+				continue
+			}
+			n--
+			y.close()
+		}
+	}
 	return left
 }
 
@@ -179,4 +200,6 @@ func closeOne(ch Channel, its *Route, state state, route *Route, n, left int, co
 }
 
 // Sessions is the number of sessions of the loop.
-func (w *Worker) Sessions() int { return len(w.sessions) + len(w.emulated) + len(w.streams) }
+func (w *Worker) Sessions() int {
+	return len(w.sessions) + len(w.emulated) + len(w.streams) + len(w.relays)
+}

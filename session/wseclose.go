@@ -77,7 +77,7 @@ func (s *emulated) reset() {
 	if u := s.up; u != nil {
 		u.s, s.up = nil, nil
 		if s.is(modePaused) {
-			u.x.t.Resume()
+			u.x.unpause()
 		}
 	}
 	switch x := s.poll; {

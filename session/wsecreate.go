@@ -1,6 +1,7 @@
 package session
 
 import (
+	"bytes"
 	"errors"
 
 	"github.com/kzfast/kzfast/wsproto"
@@ -14,14 +15,18 @@ func (x *exchange) emulation(c *call, next int) int {
 		return x.emulationBalanced(c, next)
 	}
 	switch c.wse.Kind {
-	case wse.Create:
+	case wse.Create, wse.Cookies:
+		if c.route.Unbound.Load() {
+			break
+		}
+		if c.wse.Kind == wse.Cookies {
+			return x.cookiePreflight(c, next)
+		}
 		return x.create(c, next)
 	case wse.Upstream:
 		return x.enveloped(c, next)
 	case wse.Downstream:
 		return x.downstream(c, next)
-	case wse.Cookies:
-		return x.cookiePreflight(c, next)
 	}
 	return x.fail(&c.manner, 404, "", next)
 }
@@ -55,9 +60,8 @@ func (x *exchange) create(c *call, next int) int {
 	if err != nil {
 		return x.refuseWSE(&c.manner, err, next)
 	}
-	if c.route.Draining.Load() {
-		x.w.signed(&x.w.res).Add(retryAfter[0].Name, retryAfter[0].Value)
-		return x.fail(&c.manner, 503, "", next)
+	if c.route.Draining.Load() || !x.w.room() {
+		return x.later(c, next)
 	}
 	offered := c.header("X-WebSocket-Protocol")
 	protocol, ok := o.choose(offered)
@@ -67,16 +71,27 @@ func (x *exchange) create(c *call, next int) int {
 	var granted wsx.Extensions
 	granted.Grant(wsx.Extensions{Idle: o.Inactivity}, c.header("X-WebSocket-Extensions"))
 
+	open := &Open{
+		Path: bytes.Clone(c.wse.Service), Query: bytes.Clone(c.r.RawQuery),
+		Protocols: bytes.Clone(offered), Protocol: protocol, Principal: principal,
+	}
 	s := x.w.newEmulated(x.t, c, &wish)
 	next = x.created(s, c, protocol, granted, next)
-	w := s.w
-	w.open = Open{Path: c.wse.Service, Query: c.r.RawQuery, Protocols: offered, Protocol: protocol, Principal: principal}
 	s.recv = discard{}
-	if recv := c.route.Service.Open(s, &w.open); recv != nil {
+	if recv := c.route.Service.Open(s, open); recv != nil {
 		s.recv = recv
 	}
 	s.arm()
 	return next
+}
+
+// room reports whether one more session without a connection may be held.
+func (w *Worker) room() bool { return len(w.emulated)+len(w.streams) < w.shape.MaxDetached }
+
+// later tells a client to try again, here or elsewhere.
+func (x *exchange) later(c *call, next int) int {
+	x.w.signed(&x.w.res).Add(retryAfter[0].Name, retryAfter[0].Value)
+	return x.fail(&c.manner, 503, "", next)
 }
 
 func (w *Worker) newEmulated(t Transport, c *call, wish *wse.CreateResult) *emulated {

@@ -109,11 +109,19 @@ func (p *pair) fromClient(f *wsproto.Frame) {
 	}
 }
 
+// maxEarly bounds what is held for a back end that is not connected: one read,
+// which compression may have made more of.
+const maxEarly = 1 << 20
+
 // keep holds what comes before the back end is connected. Reading stops at
 // once, so this is at most one read.
 func (p *pair) keep(f *wsproto.Frame) {
 	if p.early == nil {
 		p.early = bytebufferpool.Get()
+	}
+	if len(p.early.B)+len(f.Data) > maxEarly {
+		p.near.Close(wsproto.CodeTooBig, "")
+		return
 	}
 	p.early.B = appendRecord(p.early.B, f)
 	if !p.nearHeld {
