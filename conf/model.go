@@ -36,6 +36,7 @@ type Gateway struct {
 	HandshakeTimeout   time.Duration // kz:handshake.timeout, 0: the service's http.keepalive.timeout
 	MaximumConnections int           // kz:maximum.connections, 0: from the fd limit
 	ServerHeader       string        // kz:server.header, "Kaazing Gateway"
+	BridgeDirectory    string        // kz:bridge.directory, absolute; "" serves no bridge pages
 	PortMapping        bool          // kz:balance.port-mapping allowed: H-3 and H-4 are off
 }
 

@@ -59,6 +59,7 @@ var kzRows = []Entry{
 	row("kz:gateway", "kz:handshake.timeout", Interval, "0", "for the first byte of a connection's first request, and for a request's head from its first byte on; 0 is 30 s and 5 s"),
 	row("kz:gateway", "kz:maximum.connections", Integer, "0", "connections at once; 0 from the limit of file descriptors").within(0, 1<<31-1),
 	row("kz:gateway", "kz:server.header", Name, "Kaazing Gateway", "text of the Server header"),
+	row("kz:gateway", "kz:bridge.directory", Path, "", "directory of the vendor library's bridge pages, NAME.html for /?.kr=NAME"),
 	word("kz:gateway", "kz:balance.port-mapping", "refused", "accept and balance URIs may differ in port, path and scheme", "refused", "allowed"),
 
 	row("cluster", "kz:name", Name, "", "name of this member, stable over restarts and unique; its first accept URI"),

@@ -9,6 +9,9 @@ func (l *loader) resolveGateway() {
 	g.HandshakeTimeout = s.interval("kz:handshake.timeout")
 	g.MaximumConnections = s.integer("kz:maximum.connections")
 	g.ServerHeader = s.text("kz:server.header")
+	if s.has("kz:bridge.directory") {
+		g.BridgeDirectory = l.path(s.text("kz:bridge.directory"))
+	}
 	g.PortMapping = l.o.PortMapping || s.on("kz:balance.port-mapping", "allowed")
 	if !sendableCode(g.DrainCloseCode) {
 		l.errorf(s.pos("kz:drain.close.code"), "KZ-16", "<kz:drain.close.code> %d may not be sent in a close frame; use 1001, 1012 or a code from 3000 to 4999", g.DrainCloseCode)

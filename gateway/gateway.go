@@ -49,6 +49,7 @@ type Gateway struct {
 	routeOf  map[string]*session.Route       // by canonical accept URI
 	handlers map[*session.Route]http.Handler // of routes with HTTP
 	cookies  map[string]*balance.Affinity    // by balancer service name
+	bridge   *session.Route                  // of the vendor's bridge pages; nil without
 	names    nameCache
 	webs     sync.WaitGroup
 
@@ -93,6 +94,9 @@ func (g *Gateway) build() (err error) {
 		return err
 	}
 	if err = g.buildServices(); err != nil {
+		return err
+	}
+	if err = g.buildBridge(); err != nil {
 		return err
 	}
 	return g.plan()

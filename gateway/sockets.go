@@ -61,7 +61,7 @@ type placed struct {
 func newPort(g *Gateway, secure bool) *port {
 	p := &port{routes: newRoutes(), policies: newPolicyFiles()}
 	p.Secure = secure
-	p.Routes.Store(&session.Routes{Router: p.routes, Policies: p.policies.files})
+	p.Routes.Store(&session.Routes{Router: p.routes, Policies: p.policies.files, Bridge: g.bridge})
 	p.web = newWeb(g, p)
 	p.Serve = p.web.take
 	return p

@@ -28,7 +28,10 @@ func (p *Port) find(authority, path, query []byte) (place, *Route) {
 	case string(path) == policyPath && len(routes.Policies[string(authority)].Body) > 0:
 		return placePolicy, nil
 	case len(path) == 1 && isBridge(query):
-		return placeNone, nil
+		if routes.Bridge == nil {
+			return placeNone, nil
+		}
+		return placeWeb, routes.Bridge
 	}
 	if i := bytes.Index(path, []byte("/;")); i >= 0 {
 		if what, route, found := findMarked(routes, authority, path, i); found {
@@ -84,7 +87,7 @@ func exactly(routes *Routes, authority, path []byte, kind Kind) *Route {
 }
 
 // isBridge reports whether a query on "/" asks for a page of the vendor's
-// bridge (spec/protocol.md §1.9), which we do not have.
+// bridge (spec/protocol.md §1.9).
 func isBridge(query []byte) bool {
 	return bytes.HasPrefix(query, []byte(".kr=")) || bytes.Contains(query, []byte("&.kr="))
 }

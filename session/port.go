@@ -32,6 +32,7 @@ func (p *Port) head(all *wsproto.HeadLimits) wsproto.HeadLimits {
 // Routes is what can be reached through one port. It is immutable.
 type Routes struct {
 	Router
+	Bridge *Route // of the vendor's bridge pages, a route for net/http; nil has none
 	// Policies are the access policy files by authority.
 	Policies map[string]AccessPolicy
 }
