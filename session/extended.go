@@ -34,17 +34,6 @@ type extended struct {
 	inactive  inactivity
 }
 
-// An outerRequest is what of the outer request the inner one inherits.
-type outerRequest struct {
-	path, query   []byte
-	protocols     []byte
-	authorization []byte
-	accept        []byte // Sec-WebSocket-Accept, inside and outside alike
-	upgrade       []byte
-	cors          []wsproto.Field
-	kl, marker    bool
-}
-
 // innerTimeout bounds the wait for the first inner request, challengeTimeout
 // that for credentials, for which somebody may have to be asked.
 const (
@@ -94,28 +83,6 @@ func (x *exchange) extend(route *Route, r *wsproto.Request, cors []wsproto.Field
 	return -1
 }
 
-// outerOf copies what outlives the request.
-func outerOf(r *wsproto.Request, cors []wsproto.Field, p *wse.Params) outerRequest {
-	header := func(name string) []byte {
-		v, ok := r.Header(name)
-		if !ok {
-			return nil
-		}
-		return append([]byte{}, v...)
-	}
-	o := outerRequest{
-		path: append([]byte{}, r.Path...), query: append([]byte{}, r.RawQuery...),
-		protocols: header("Sec-WebSocket-Protocol"),
-		accept:    wsproto.AppendAccept(nil, header("Sec-WebSocket-Key")),
-		upgrade:   []byte(wsproto.UpgradeValue(r)),
-		kl:        p.Directives, marker: p.EndMarker,
-	}
-	for _, f := range cors {
-		o.cors = append(o.cors, wsproto.Field{Name: f.Name, Value: append([]byte{}, f.Value...)})
-	}
-	return o
-}
-
 // Data implements [Handler].
 func (s *extended) Data(p []byte) {
 	s.inactive.heard(s.w)
@@ -156,7 +123,11 @@ func (s *extended) requests(rest []byte) bool {
 		if err == nil {
 			err = r.CheckPath(s.outer.path, true)
 		}
-		if err != nil {
+		switch {
+		case err != nil && !likeRequest(s.held.B):
+			s.fail(errEarlyData)
+			return true
+		case err != nil:
 			s.refuse(err)
 			return true
 		}
@@ -170,6 +141,24 @@ func (s *extended) requests(rest []byte) bool {
 	}
 	s.release()
 	return false
+}
+
+// errEarlyData is for a client that sends application data before it has been
+// told that it may (spec/protocol.md §3.4).
+var errEarlyData = &wsproto.CloseError{Code: wsproto.CodeProtocolError, Err: errors.New("data before the inner answer")}
+
+// likeRequest reports whether b begins as an HTTP request does: a method in
+// capitals and a blank.
+func likeRequest(b []byte) bool {
+	for i, c := range b {
+		if c == ' ' {
+			return i > 0
+		}
+		if c < 'A' || c > 'Z' {
+			return false
+		}
+	}
+	return true
 }
 
 // serve answers one inner request; true means that there will be no further.

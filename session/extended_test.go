@@ -137,7 +137,6 @@ func TestInnerRefusals(t *testing.T) {
 		{"other path", "GET /other HTTP/1.1\r\n\r\n", "400 Bad Request"},
 		{"forbidden header", "GET /echo HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n", "400 Bad Request"},
 		{"not a GET", "POST /echo HTTP/1.1\r\n\r\n", "400 Bad Request"},
-		{"no HTTP", "hello there\r\n\r\n", "400 Bad Request"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -286,5 +285,18 @@ func TestExtendedWhileDraining(t *testing.T) {
 	c.data([]byte(wsxHead))
 	if got := c.text(); !strings.HasPrefix(got, "HTTP/1.1 503 ") {
 		t.Fatalf("outer request while draining: %q", got)
+	}
+}
+
+// TestDataBeforeTheInnerAnswer is no request, so it gets no HTTP answer.
+func TestDataBeforeTheInnerAnswer(t *testing.T) {
+	w, _ := newTestWorker()
+	route, e := echoRoute()
+	c := connect(w, route)
+	c.data([]byte(wsxHead))
+	c.take()
+	c.data(masked(wsproto.OpText, true, []byte("hello there\r\n\r\n")))
+	if got := c.take(); !bytes.Equal(got, []byte{0x88, 2, 3, 0xEA}) || e.opened != 0 {
+		t.Fatalf("got % x, opened %d; want Close 1002", got, e.opened)
 	}
 }
