@@ -37,7 +37,6 @@ type DialedSocket struct {
 	inactive inactivity
 	state    state
 	finished bool
-	paused   bool // not read from, so its silence means nothing
 }
 
 // DialWebSocket connects to addr and shakes hands as d says, offering
@@ -132,17 +131,10 @@ func (s *DialedSocket) frame(f *wsproto.Frame) {
 	if f.Op.Control() {
 		limit = maxControl
 	}
-	if !f.Whole() && f.Len <= limit {
-		if s.held == nil {
-			s.held = bytebufferpool.Get()
-		}
-		s.held.B = append(s.held.B, f.Data...)
-		if !f.End() {
-			return
-		}
-		f.Off, f.Data = 0, s.held.B
-		defer s.release()
+	if !gatherFrame(&s.held, f, limit) {
+		return
 	}
+	defer s.release()
 	switch {
 	case f.Op == wsproto.OpPing:
 		if s.state == stateOpen {
@@ -241,8 +233,6 @@ func (s *DialedSocket) Timeout() {
 		return
 	case limit <= 0:
 		return
-	case s.paused:
-		s.inactive.heard(s.w)
 	}
 	switch s.inactive.due(s.w, limit) {
 	case silenceEnds:
@@ -294,16 +284,13 @@ func (s *DialedSocket) Abort() { s.t.Abort() }
 
 // Pause implements [Channel].
 func (s *DialedSocket) Pause() {
-	s.paused = true
+	s.inactive.pause()
 	s.t.Pause()
 }
 
 // Resume implements [Channel].
 func (s *DialedSocket) Resume() {
-	if s.paused {
-		s.paused = false
-		s.inactive.heard(s.w)
-	}
+	s.inactive.resume(s.w)
 	s.t.Resume()
 }
 

@@ -32,8 +32,6 @@ func (s *WebSocket) Timeout() {
 		return
 	case limit <= 0:
 		return
-	case s.paused:
-		s.inactive.heard(s.w)
 	}
 	switch s.inactive.due(s.w, limit) {
 	case silenceEnds:

@@ -10,6 +10,7 @@ const tick = 100 * time.Millisecond
 type inactivity struct {
 	last   uint32 // ticks of the last sign of life
 	pinged bool
+	paused bool // the client is not read from, so its silence means nothing
 }
 
 type silence uint8
@@ -22,8 +23,21 @@ const (
 
 func (i *inactivity) heard(w *Worker) { i.last, i.pinged = w.ticks(), false }
 
+// pause and resume say that the client is not read from, and that it is again.
+func (i *inactivity) pause() { i.paused = true }
+
+func (i *inactivity) resume(w *Worker) {
+	if i.paused {
+		i.paused = false
+		i.heard(w)
+	}
+}
+
 // due says what the silence so far calls for.
 func (i *inactivity) due(w *Worker, limit time.Duration) silence {
+	if i.paused {
+		i.heard(w)
+	}
 	silent := durationOf(w.ticks() - i.last)
 	switch {
 	case i.pinged && silent >= limit-tick:

@@ -23,7 +23,6 @@ type WebSocket struct {
 	index    int32        // in Worker.sessions
 	code     wsproto.Code // close code to report, 0 while open
 	state    state
-	paused   bool  // not read from, so its silence means nothing
 	second   uint8 // of the count of
 	controls uint8 // control frames
 }
@@ -130,22 +129,31 @@ func (s *WebSocket) deliver(f *wsproto.Frame) {
 	}
 }
 
-// gather reports whether f may be handled now: it is whole, or too large to
-// wait for. Otherwise its bytes are kept until the rest arrives; f then
-// becomes the whole frame.
+// gather is gatherFrame; a frame that had to be kept cannot be answered where
+// it was read.
 func (s *WebSocket) gather(f *wsproto.Frame, limit int64) bool {
+	whole := gatherFrame(&s.held, f, limit)
+	if whole && s.held != nil {
+		s.w.reply.detach()
+	}
+	return whole
+}
+
+// gatherFrame reports whether f may be handled now: it is whole, or too large
+// to wait for. Otherwise its bytes are kept in held until the rest arrives; f
+// then becomes the whole frame, valid until held is released.
+func gatherFrame(held **bytebufferpool.ByteBuffer, f *wsproto.Frame, limit int64) bool {
 	if f.Whole() || f.Len > limit {
 		return true
 	}
-	if s.held == nil {
-		s.held = bytebufferpool.Get()
+	if *held == nil {
+		*held = bytebufferpool.Get()
 	}
-	s.held.B = append(s.held.B, f.Data...)
+	(*held).B = append((*held).B, f.Data...)
 	if !f.End() {
 		return false
 	}
-	f.Off, f.Data = 0, s.held.B
-	s.w.reply.detach()
+	f.Off, f.Data = 0, (*held).B
 	return true
 }
 
@@ -196,16 +204,13 @@ func (s *WebSocket) RemoteAddr() netip.AddrPort { return s.t.RemoteAddr() }
 
 // Pause implements [Channel].
 func (s *WebSocket) Pause() {
-	s.paused = true
+	s.inactive.pause()
 	s.t.Pause()
 }
 
 // Resume implements [Channel].
 func (s *WebSocket) Resume() {
-	if s.paused {
-		s.paused = false
-		s.inactive.heard(s.w)
-	}
+	s.inactive.resume(s.w)
 	s.t.Resume()
 }
 
