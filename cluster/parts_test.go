@@ -155,15 +155,18 @@ func TestLabel(t *testing.T) {
 func shake(dialKey string, acceptKeys []string, peer uint64, to string, known map[string]uint64) (dialErr, acceptErr error) {
 	a, b := net.Pipe()
 	defer a.Close()
+	defer b.Close()
 	var keys [][]byte
 	for _, k := range acceptKeys {
 		keys = append(keys, []byte(k))
 	}
 	done := make(chan error, 1)
 	go func() {
-		defer b.Close()
 		io.ReadFull(b, make([]byte, 1))
 		_, _, err := welcome(b, keys, 22, "2.2.2.2:2", func(n string) (uint64, bool) { l, ok := known[n]; return l, ok })
+		if err != nil {
+			b.Close()
+		}
 		done <- err
 	}()
 	dialErr = greet(a, []byte(dialKey), 11, peer, "1.1.1.1:1", to)

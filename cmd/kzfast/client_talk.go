@@ -92,6 +92,9 @@ func (t *talk) loop(ctx context.Context, lines <-chan string, states <-chan clie
 		case <-pace:
 			t.next()
 		case err := <-ended:
+			if ctx.Err() != nil {
+				return t.interrupted()
+			}
 			t.r.failed(err)
 			return errReported
 		case <-watch.C:
