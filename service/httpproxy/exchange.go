@@ -46,6 +46,7 @@ func exchangeOf(r *http.Request) *exchange {
 // prepare returns what the reverse proxy is to see. r is ours to change, its
 // header map is not.
 func (x *exchange) prepare(r *http.Request) (http.ResponseWriter, *http.Request) {
+	w := x.w
 	if r.Body != nil && r.Body != http.NoBody {
 		if x.h.maxBody > 0 {
 			r.Body = http.MaxBytesReader(x.w, r.Body, x.h.maxBody)
@@ -56,19 +57,37 @@ func (x *exchange) prepare(r *http.Request) (http.ResponseWriter, *http.Request)
 		// it writes a response, and a back end that answers piece by piece hangs.
 		// A writer that cannot is left as it is.
 		_ = http.NewResponseController(x.w).EnableFullDuplex()
+		if r.Header["Expect"] != nil {
+			w = &continueWriter{w}
+		}
 	}
 	if r.Header["Upgrade"] == nil {
-		return x.w, r
+		return w, r
 	}
 	r.Header = r.Header.Clone()
 	r.Header.Del("Http2-Settings")
 	if x.upgrade == "" {
 		r.Header.Del("Upgrade")
-		return x.w, r
+		return w, r
 	}
 	r.Header.Set("Upgrade", x.upgrade)
-	return &switchWriter{x.w, x}, r
+	return &switchWriter{w, x}, r
 }
+
+// A continueWriter leaves 100 Continue to net/http, which writes it when the
+// body is first read: the back end's, or its silence for continueTimeout, is
+// what lets the transport read. Both would be one too many.
+type continueWriter struct{ http.ResponseWriter }
+
+// WriteHeader writes every status but 100.
+func (w *continueWriter) WriteHeader(code int) {
+	if code != http.StatusContinue {
+		w.ResponseWriter.WriteHeader(code)
+	}
+}
+
+// Unwrap is for http.ResponseController.
+func (w *continueWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
 // A clientBody remembers how reading the client's body failed.
 type clientBody struct {

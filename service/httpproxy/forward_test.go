@@ -392,7 +392,7 @@ func TestExpectContinue(t *testing.T) {
 		io.WriteString(c, <-proceed)
 		body := make([]byte, 5)
 		if n, _ := io.ReadFull(r, body); n == 5 {
-			fmt.Fprintf(c, "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n%s", body)
+			fmt.Fprintf(c, "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 5\r\n\r\n%s", body)
 		}
 	})
 	_, addr := serve(t, back, Options{})
