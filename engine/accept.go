@@ -44,9 +44,7 @@ func (a *acceptor) ready() {
 	switch errno {
 	case syscall.EAGAIN:
 	case 0:
-		if edgeTriggered {
-			a.loop.Post(a.ready)
-		}
+		a.loop.Post(a.ready)
 	default:
 		a.starve(errno)
 	}

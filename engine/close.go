@@ -13,16 +13,14 @@ func (c *Conn) Close() {
 	if c.flags&(flagDead|flagClosing) != 0 {
 		return
 	}
-	c.flags = c.flags&^flagPaused | flagClosing
+	c.Resume()
+	c.flags |= flagClosing
 	if c.flags&flagConnecting != 0 {
 		c.fail(nil)
 		return
 	}
 	c.setTimer(c.loop.Load().engine.opts.CloseTimeout)
 	c.touch()
-	if edgeTriggered {
-		c.loop.Load().readLater(c)
-	}
 }
 
 // CloseFast is Close without waiting for the peer's FIN: for the last answer to a
@@ -67,15 +65,13 @@ func (c *Conn) finish(l *Loop) {
 // discarded counts a large read of input that nobody wants any more. A peer that
 // pours on instead of closing is reset: throwing its bytes away costs as much as
 // reading them did.
-func (c *Conn) discarded(large bool) bool {
+func (c *Conn) discarded(large bool) {
 	if !large {
-		return true
+		return
 	}
-	if c.flags += discardOne; c.flags < discardMost {
-		return true
+	if c.flags += discardOne; c.flags >= discardMost {
+		c.fail(nil)
 	}
-	c.fail(nil)
-	return false
 }
 
 // expired is called when c's timer fires.

@@ -48,6 +48,7 @@ const (
 	flagBlocked                      // bytes are queued until the socket is writable
 	flagOver                         // the queue has been above HighWater, Drained is owed
 	flagPaused                       // Pause was called
+	flagReread                       // Resume was called: what came since Pause may have been reported
 	flagEOF                          // the peer's FIN was read
 	flagConnecting                   // dialled, not yet connected
 	flagHalfClose                    // FIN follows the queue
@@ -156,9 +157,7 @@ func (c *Conn) Resume() {
 	}
 	c.flags &^= flagPaused
 	c.touch()
-	if edgeTriggered {
-		c.loop.Load().readLater(c)
-	}
+	c.flags |= flagReread
 }
 
 // SetTimeout makes Timeout fire once after d, replacing an earlier setting; d <= 0

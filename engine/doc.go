@@ -62,10 +62,10 @@
 //
 // # Platforms
 //
-// Linux uses level-triggered epoll; a paused conn with nothing to write is out
-// of the epoll set, so a hang-up on it cannot spin the loop. gnet's kqueue poller cannot
-// drop a read filter (its Delete does nothing). On the BSDs and macOS filters are
-// therefore edge-triggered: events on a paused conn are ignored, and Resume reads
-// once without waiting for an event. Listening sockets there are one socket shared by
+// Events are edge-triggered, and a read that does not fill the buffer has emptied
+// the socket unless the event told of a FIN. On Linux a paused conn with nothing to write
+// is out of the epoll set, and is reported again when it comes back. gnet's kqueue poller
+// cannot drop a read filter (its Delete does nothing): on the BSDs and macOS events on a
+// paused conn are ignored, and Resume reads without waiting for one. Listening sockets there are one socket shared by
 // all loops. The build tags poll_opt and gc_opt of gnet are not supported.
 package engine

@@ -5,12 +5,16 @@ package engine
 import (
 	"github.com/panjf2000/gnet/v2/pkg/netpoll"
 	"github.com/panjf2000/gnet/v2/pkg/socket"
+	"golang.org/x/sys/unix"
 )
 
-// edgeTriggered tells whether read events come once per arrival. gnet's kqueue
-// poller cannot drop a read filter, so that level-triggered events on a paused conn
-// would spin the loop; edge-triggered ones are simply ignored until Resume.
+// edgeTriggered: each arrival is reported once. gnet's kqueue poller cannot drop a
+// read filter, so that level-triggered events on a paused conn would spin the loop;
+// edge-triggered ones are simply ignored until Resume.
 const edgeTriggered = true
+
+// hasEnded reports that an event tells of the peer's FIN.
+func hasEnded(_ netpoll.IOEvent, fl netpoll.IOFlags) bool { return fl&unix.EV_EOF != 0 }
 
 // setInterest brings the filters in line with what c wants, except that a read
 // filter stays once it is there.
@@ -30,7 +34,10 @@ func (l *Loop) setInterest(c *Conn, want flags) error {
 			err = p.ModRead(pa, edgeTriggered)
 		}
 	}
-	c.flags = c.flags&^(flagReadOn|flagWriteOn) | have&flagReadOn | want&flagWriteOn
+	if c.flags&flagReread != 0 {
+		l.readLater(c)
+	}
+	c.flags = c.flags&^(flagReadOn|flagWriteOn|flagReread) | have&flagReadOn | want&flagWriteOn
 	return err
 }
 

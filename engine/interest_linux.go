@@ -1,19 +1,27 @@
 package engine
 
-import "github.com/panjf2000/gnet/v2/pkg/netpoll"
+import (
+	"github.com/panjf2000/gnet/v2/pkg/netpoll"
+	"golang.org/x/sys/unix"
+)
 
-// edgeTriggered tells whether read events come once per arrival. On Linux they
-// come for as long as there is something to read.
-const edgeTriggered = false
+// edgeTriggered: each arrival is reported once. It spares the kernel to look, with
+// every wait, at each socket that the wait before reported.
+const edgeTriggered = true
 
-// setInterest brings what the poller watches in line with what c wants. The poller
+// hasEnded reports that an event tells of the peer's FIN.
+func hasEnded(ev netpoll.IOEvent, _ netpoll.IOFlags) bool { return ev&unix.EPOLLRDHUP != 0 }
+
+// setInterest brings what the poller watches in line with what c wants; what is there
+// already when a watch is added or changed is reported. The poller
 // can add read, write or both and change to read or both, so write alone means
 // starting anew; it is rare: a paused conn with a queue, or a connecting one.
 func (l *Loop) setInterest(c *Conn, want flags) error {
 	have := c.flags & (flagReadOn | flagWriteOn)
-	if have == want {
+	if have == want && c.flags&flagReread == 0 {
 		return nil
 	}
+	c.flags &^= flagReread
 	l.attachment.FD = int(c.fd)
 	pa, p := &l.attachment, l.poller
 	var err error

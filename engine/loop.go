@@ -153,7 +153,7 @@ func (l *Loop) dispatch(fd int, ev netpoll.IOEvent, fl netpoll.IOFlags) {
 		c.touch()
 	}
 	if failed || netpoll.IsReadEvent(ev) {
-		l.read(c)
+		l.read(c, failed || hasEnded(ev, fl))
 	}
 }
 

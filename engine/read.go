@@ -4,16 +4,16 @@ package engine
 
 import "syscall"
 
-// readsPerTurn bounds the reads of one edge-triggered event.
+// readsPerTurn bounds the reads of one event.
 const readsPerTurn = 16
 
-func (l *Loop) read(c *Conn) {
-	if !edgeTriggered {
-		l.readOnce(c)
-		return
-	}
+// read empties the socket. Events are edge-triggered, so it must: what is left
+// behind is not reported again. A read that does not fill the buffer has emptied
+// it, and whatever comes after is a new event, except a FIN that came with the
+// bytes: ended says that the event told of one.
+func (l *Loop) read(c *Conn, ended bool) {
 	for range readsPerTurn {
-		if !l.readOnce(c) {
+		if n := l.readOnce(c); n == 0 || n < len(l.buf) && !ended {
 			return
 		}
 	}
@@ -24,27 +24,29 @@ func (l *Loop) read(c *Conn) {
 func (l *Loop) readLater(c *Conn) {
 	l.Post(func() {
 		if c.loop.Load() == l {
-			l.read(c)
+			l.read(c, true)
 		}
 	})
 }
 
-// readOnce reads and delivers; true means that there may be more.
-func (l *Loop) readOnce(c *Conn) bool {
+// readOnce reads, delivers, and answers how many bytes; 0 means that there is no more
+// to read now.
+func (l *Loop) readOnce(c *Conn) int {
 	if c.flags&flagNoRead != 0 {
-		return false
+		return 0
 	}
 	n, errno := sysRecv(int(c.fd), l.buf)
 	switch {
 	case n > 0:
 		l.count.bytesIn += int64(n)
 		if c.flags&flagClosing != 0 {
-			return c.discarded(n >= len(l.buf)/4)
+			c.discarded(n >= len(l.buf)/4)
+			return n
 		}
 		l.current = c
 		c.handler.Data(l.buf[:n])
 		l.current = nil
-		return true
+		return n
 	case errno == 0:
 		c.flags |= flagEOF
 		c.touch()
@@ -57,5 +59,5 @@ func (l *Loop) readOnce(c *Conn) bool {
 	default:
 		c.fail(errno)
 	}
-	return false
+	return 0
 }

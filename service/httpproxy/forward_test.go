@@ -24,7 +24,7 @@ func TestRequestAsSeenByBackend(t *testing.T) {
 	heads := make(chan string, 1)
 	back := rawBackend(t, func(c net.Conn, r *bufio.Reader) {
 		heads <- readHead(r)
-		io.WriteString(c, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+		io.WriteString(c, "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 0\r\n\r\n")
 	})
 	_, addr := serve(t, back+"b/", Options{ID: "u"})
 	host := strings.TrimSuffix(strings.TrimPrefix(back, "http://"), "/")
