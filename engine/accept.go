@@ -77,7 +77,7 @@ func (a *acceptor) takeBatch() syscall.Errno {
 // admit makes a conn of an accepted fd, or refuses it.
 func (a *acceptor) admit(fd int) {
 	l := a.loop
-	if l.engine.live.Load() >= int64(l.engine.opts.MaxConns) {
+	if l.engine.held() >= int64(l.engine.opts.MaxConns) {
 		a.refuse(fd)
 		a.listener.episode.begin(l, "connection limit reached", nil)
 		return
@@ -214,7 +214,7 @@ func (p *episode) begin(l *Loop, what string, err error) {
 	if p.open.Swap(true) {
 		return
 	}
-	l.engine.opts.Logger.Warn(what, "component", "engine", "err", err, "connections", l.engine.live.Load(),
+	l.engine.opts.Logger.Warn(what, "component", "engine", "err", err, "connections", l.engine.held(),
 		"limit", l.engine.opts.MaxConns)
 	l.After(calmAfter, func() { p.watch(l) })
 }
@@ -225,5 +225,5 @@ func (p *episode) watch(l *Loop) {
 		return
 	}
 	p.open.Store(false)
-	l.engine.opts.Logger.Info("accepting again", "component", "engine", "connections", l.engine.live.Load())
+	l.engine.opts.Logger.Info("accepting again", "component", "engine", "connections", l.engine.held())
 }

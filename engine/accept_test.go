@@ -192,3 +192,31 @@ func TestOpenMayRefuse(t *testing.T) {
 		t.Errorf("stats %+v", s)
 	}
 }
+
+// A conn that was given away counts until its new owner closes it.
+func TestMaxConnsCountsDetached(t *testing.T) {
+	e := start(t, Options{Loops: 1, MaxConns: 1})
+	given := make(chan net.Conn, 1)
+	ln, err := e.Listen(anyPort, ListenOptions{Refusal: []byte("503"), Open: (&funcs{data: func(c *Conn, _ []byte) {
+		nc, err := c.Detach()
+		if err != nil {
+			t.Error(err)
+		}
+		given <- nc
+	}}).on})
+	if err != nil {
+		t.Fatal(err)
+	}
+	dial(t, ln.Addr()).Write([]byte("x"))
+	nc := receive(t, "detached", given)
+	if all, err := io.ReadAll(dial(t, ln.Addr())); err != nil || string(all) != "503" {
+		t.Errorf("got %q, %v; want the refusal", all, err)
+	}
+	nc.Close()
+	nc.Close()
+	dial(t, ln.Addr()).Write([]byte("x"))
+	receive(t, "detached after the first was closed", given).Close()
+	if n := e.held(); n != 0 {
+		t.Errorf("%d connections held, want 0", n)
+	}
+}

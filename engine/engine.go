@@ -24,6 +24,7 @@ type Engine struct {
 	coarse atomic.Pointer[time.Time] // time of that tick
 
 	live    atomic.Int64 // conns, connecting ones included
+	away    atomic.Int64 // detached ones that their new owners have not closed
 	pending atomic.Int64 // queued bytes of blocked conns
 	nextRR  atomic.Uint32
 	reserve reserve

@@ -6,15 +6,32 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"sync"
 	"syscall"
 
 	"github.com/panjf2000/gnet/v2/pkg/socket"
 	"golang.org/x/sys/unix"
 )
 
+// held is the number of connections that count for Options.MaxConns.
+func (e *Engine) held() int64 { return e.live.Load() + e.away.Load() }
+
+// A detached conn counts for Options.MaxConns until it is closed.
+type detached struct {
+	*net.TCPConn
+	engine *Engine
+	closed sync.Once
+}
+
+// Close closes the connection.
+func (d *detached) Close() error {
+	d.closed.Do(func() { d.engine.away.Add(-1) })
+	return d.TCPConn.Close()
+}
+
 // Detach takes c off its loop and answers it as a net.Conn of the standard
-// library. c is dead then: no callback comes any more, not even Closed. [ErrPending]
-// means that output is still queued; c stays as it was then, and after any other error.
+// library, with the methods of a [net.TCPConn]. c is dead then: no callback comes any
+// more, not even Closed. [ErrPending] means that output is still queued; c stays as it was then, and after any other error.
 func (c *Conn) Detach() (net.Conn, error) {
 	if c.flags&(flagDead|flagClosing|flagConnecting|flagMoving) != 0 {
 		return nil, ErrClosed
@@ -29,26 +46,27 @@ func (c *Conn) Detach() (net.Conn, error) {
 	if c.out != nil {
 		return nil, ErrPending
 	}
-	nc, err := stdConn(int(c.fd))
+	tc, err := stdConn(int(c.fd))
 	if err != nil {
 		return nil, err
 	}
 	if err := l.forget(c); err != nil {
-		_ = nc.Close()
+		_ = tc.Close()
 		return nil, fmt.Errorf("engine: detach: %w", err)
 	}
+	l.engine.away.Add(1)
 	c.unlink(l)
 	sysClose(int(c.fd))
 	c.fd = -1
 	c.flags |= flagSilent
 	c.handler = nil
 	l.count.detached++
-	return nc, nil
+	return &detached{TCPConn: tc, engine: l.engine}, nil
 }
 
-// stdConn answers a duplicate of fd as a net.Conn, without our stall timeout: its
-// next owner has deadlines of its own.
-func stdConn(fd int) (net.Conn, error) {
+// stdConn answers a duplicate of fd without our stall timeout: its next owner has
+// deadlines of its own.
+func stdConn(fd int) (*net.TCPConn, error) {
 	dup, err := socket.Dup(fd)
 	if err != nil {
 		return nil, fmt.Errorf("engine: detach: %w", err)
@@ -60,7 +78,7 @@ func stdConn(fd int) (net.Conn, error) {
 	if err != nil {
 		return nil, fmt.Errorf("engine: detach: %w", err)
 	}
-	return nc, nil
+	return nc.(*net.TCPConn), nil
 }
 
 // Attach takes over nc, which must be a socket of the standard library. nc is

@@ -34,7 +34,7 @@ type Options struct {
 	// the memory this process may use (GOMEMLIMIT, control group, machine).
 	MaxPending int64
 	// MaxConns is the number of conns above which accepted ones are refused;
-	// 0 means 80 % of RLIMIT_NOFILE.
+	// detached ones count until they are closed. 0 means 80 % of RLIMIT_NOFILE.
 	MaxConns int
 	// Backlog is the length of the listen queue; 0 means the kernel's somaxconn.
 	Backlog int

@@ -27,6 +27,8 @@ type exchange struct {
 	parked int           // where in the bytes at hand the next request begins, with poll
 	gen    uint32        // counts the connections this was used for
 	done   bool          // no further request is read
+	full   bool          // no further request is served until the answers have drained
+	behind bool          // held is to be handed over once the answers before it have left
 }
 
 // Open starts a session on a new connection. The engine calls it on the
@@ -110,6 +112,13 @@ func (x *exchange) requests(p []byte, seen int) {
 			return
 		}
 		p = p[next:]
+		if x.t.Over() {
+			x.park(p)
+			x.full = true
+			x.t.Pause()
+			x.t.SetTimeout(0)
+			return
+		}
 	}
 	x.release()
 	x.t.SetTimeout(x.idleTimeout())
@@ -166,15 +175,27 @@ func (x *exchange) serve(r *wsproto.Request, p []byte, n int) int {
 	return x.plain(r, p, n)
 }
 
+// handOverPoll is how often a connection is looked at that is to be handed over
+// behind answers its client is slow to read.
+const handOverPoll = 100 * time.Millisecond
+
 // handOver gives the connection to net/http together with what was read.
 func (x *exchange) handOver(p []byte) int {
-	prefix := append([]byte(nil), p...)
-	port, limits := x.port, x.port.head(&x.w.shape.Head)
 	c, err := x.t.Detach()
-	if err != nil {
+	switch {
+	case err == nil:
+	case x.t.Pending() > 0:
+		x.keepBytes(p)
+		x.behind = true
+		x.t.Pause()
+		x.t.SetTimeout(handOverPoll)
+		return -1
+	default:
 		x.t.Abort()
 		return -1
 	}
+	prefix := append([]byte(nil), p...)
+	port, limits := x.port, x.port.head(&x.w.shape.Head)
 	x.leave()
 	port.Serve(&handedConn{Conn: c, limits: limits, prefix: prefix})
 	return -1
@@ -215,14 +236,33 @@ func (x *exchange) abandon() {
 	}
 }
 
-// Drained implements [Handler].
-func (x *exchange) Drained() {}
+// Drained implements [Handler]: the client has read its answers and may have
+// more of them.
+func (x *exchange) Drained() {
+	if !x.full {
+		return
+	}
+	x.full = false
+	x.t.Resume()
+	if x.held == nil {
+		x.t.SetTimeout(x.idleTimeout())
+		return
+	}
+	rest := x.held
+	x.held = nil
+	x.requests(rest.B, 0)
+	bytebufferpool.Put(rest)
+}
 
 // Timeout implements [Handler]: no request came, or it took too long, or the
 // session whose poll waits here has something to do.
 func (x *exchange) Timeout() {
-	if x.poll != nil {
+	switch {
+	case x.poll != nil:
 		x.poll.Timeout()
+		return
+	case x.behind:
+		x.handOver(x.held.B)
 		return
 	}
 	if x.held == nil && x.up == nil {

@@ -6,6 +6,8 @@ import (
 	"net"
 	"strings"
 	"testing"
+
+	"github.com/kzfast/kzfast/wsproto/origin"
 )
 
 // A pieces is a net.Conn that is read in the given pieces.
@@ -75,5 +77,66 @@ func TestHandedConnTunnel(t *testing.T) {
 	c := &handedConn{Conn: &pieces{list: [][]byte{[]byte("\x00rest")}}, prefix: []byte(in)}
 	if got, _ := io.ReadAll(c); string(got) != in+"\x00rest" {
 		t.Fatalf("got %q", got)
+	}
+}
+
+// What net/http is to answer waits for the answers before it.
+func TestHandOverBehindAnswers(t *testing.T) {
+	w, _ := newTestWorker()
+	var handed net.Conn
+	p := &Port{Serve: func(c net.Conn) { handed = c }}
+	p.Routes.Store(&Routes{Router: oneRoute{&Route{Path: "/", HTTP: true}}})
+	const request = "GET /page HTTP/1.1\r\nHost: localhost:8001\r\n\r\n"
+	own, peer := net.Pipe()
+	defer own.Close()
+	defer peer.Close()
+	c := &tape{pending: 10, socket: own}
+	c.handler = w.Open(c, p)
+	c.data([]byte(request + "GET"))
+	for range 3 {
+		if handed != nil || c.aborted || !c.paused || c.timeout <= 0 {
+			t.Fatalf("handed %v, aborted %v, paused %v, looked at again in %v; want it to wait", handed, c.aborted, c.paused, c.timeout)
+		}
+		c.timeout = 0
+		c.handler.Timeout()
+	}
+	c.pending = 0
+	c.handler.Timeout()
+	if handed == nil {
+		t.Fatal("not handed over")
+	}
+	got := make([]byte, 100)
+	if n, err := handed.Read(got); err != nil || string(got[:n]) != request+"GET" {
+		t.Errorf("net/http reads %q, %v, want what was sent", got[:n], err)
+	}
+}
+
+// A client that does not read its answers gets no more of them until it does.
+func TestAnswersWaitForTheirReader(t *testing.T) {
+	w, _ := newTestWorker()
+	c := connect(w, &Route{Path: "/echo", Service: new(echoService), Origins: &origin.Policy{Accept: "http://localhost:8001"}})
+	const request = "POST /echo/;api/get-cookies HTTP/1.1\r\nHost: localhost:8001\r\nContent-Length: 0\r\n\r\n"
+	answers := func() int { return strings.Count(string(c.take()), "HTTP/1.1 200 OK") }
+	c.over = true
+	c.data([]byte(strings.Repeat(request, 3) + request[:20]))
+	if n := answers(); n != 1 || !c.paused || c.timeout != 0 {
+		t.Fatalf("%d answers, paused %v, timeout %v, want 1 and to wait", n, c.paused, c.timeout)
+	}
+	c.over = false
+	c.handler.Drained()
+	if n := answers(); n != 2 || c.paused {
+		t.Fatalf("%d answers, paused %v, want the 2 others", n, c.paused)
+	}
+	c.data([]byte(request[20:]))
+	if n := answers(); n != 1 {
+		t.Errorf("%d answers to the request that came in two parts", n)
+	}
+	c.handler.Drained()
+	c.over = true
+	c.data([]byte(request))
+	c.over, c.timeout = false, 0
+	c.handler.Drained()
+	if n := answers(); n != 1 || c.paused || c.timeout <= 0 {
+		t.Errorf("%d answers, paused %v, timeout %v, want 1 and an idle connection", n, c.paused, c.timeout)
 	}
 }

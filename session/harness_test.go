@@ -21,11 +21,13 @@ type tape struct {
 	aborted bool
 	timeout time.Duration
 	limit   int
+	pending int
+	socket  net.Conn // what Detach gives, once nothing is pending
 }
 
 func (t *tape) Write(p []byte)             { t.out.Write(p) }
 func (t *tape) Send(p []byte)              { t.sends++; t.out.Write(p) }
-func (t *tape) Pending() int               { return 0 }
+func (t *tape) Pending() int               { return t.pending }
 func (t *tape) Over() bool                 { return t.over }
 func (t *tape) SetLimit(n int)             { t.limit = n }
 func (t *tape) SetHighWater(int)           {}
@@ -39,10 +41,16 @@ func (t *tape) SetTimeout(d time.Duration) { t.timeout = d }
 func (t *tape) SetHandler(h Handler)       { t.handler = h }
 func (t *tape) LocalAddr() netip.AddrPort  { return netip.MustParseAddrPort("127.0.0.1:8001") }
 func (t *tape) RemoteAddr() netip.AddrPort { return netip.MustParseAddrPort("127.0.0.9:5000") }
-func (t *tape) Detach() (net.Conn, error)  { return nil, net.ErrClosed }
 func (t *tape) data(p []byte)              { t.handler.Data(p) }
 func (t *tape) text() string               { return t.out.String() }
 func (t *tape) take() (b []byte)           { b = bytes.Clone(t.out.Bytes()); t.out.Reset(); return b }
+
+func (t *tape) Detach() (net.Conn, error) {
+	if t.pending > 0 || t.socket == nil {
+		return nil, net.ErrClosed
+	}
+	return t.socket, nil
+}
 
 // A stillLoop is a Loop whose time the test moves.
 type stillLoop struct {
