@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/kzfast/kzfast/wsproto"
 )
 
 // A client that sends requests without reading the answers is not read from
@@ -62,5 +64,50 @@ func TestPipelinedAnswersWait(t *testing.T) {
 				t.Fatalf("the page: %v, %v", a, err)
 			}
 		})
+	}
+}
+
+// What stands behind a request that goes back from net/http to a loop goes
+// with it, however much it is.
+func TestGiveBackLosesNothing(t *testing.T) {
+	const ip = "127.0.0.48"
+	s := newStage(t)
+	at := hostPort(ip, freePort(t, ip))
+	start(t, s.directory("http://"+at+"/pages/", "", "")+echoAt("echo", "ws://"+at+"/echo", ""))
+	var frames []byte
+	for i := range 200 {
+		text := fmt.Sprintf("%03d %s", i, strings.Repeat("x", 200))
+		frames = wsproto.AppendMaskedHeader(frames, wsproto.OpText, true, false, int64(len(text)), [4]byte{})
+		frames = append(frames, text...)
+	}
+	c, err := net.Dial("tcp", at)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	c.SetDeadline(time.Now().Add(patience))
+	all := "GET /pages/page.html HTTP/1.1\r\nHost: " + at + "\r\n\r\n" +
+		"GET /echo HTTP/1.1\r\nHost: " + at + "\r\n" + strings.Join(upgrade, "\r\n") + "\r\n\r\n" + string(frames)
+	if _, err := io.WriteString(c, all); err != nil {
+		t.Fatal(err)
+	}
+	r := bufio.NewReader(c)
+	for _, want := range []int{200, 101} {
+		a, err := http.ReadResponse(r, nil)
+		if err != nil || a.StatusCode != want {
+			t.Fatalf("got %v, %v, want %d", a, err, want)
+		}
+		if want == 200 {
+			body(t, a)
+		}
+	}
+	for i := range 200 {
+		frame := make([]byte, 4+204)
+		if _, err := io.ReadFull(r, frame); err != nil {
+			t.Fatalf("echo %d: %v", i, err)
+		}
+		if want := fmt.Sprintf("%03d ", i); string(frame[4:8]) != want {
+			t.Fatalf("echo %d begins with %q", i, frame[:12])
+		}
 	}
 }
