@@ -4,8 +4,10 @@ import (
 	"bufio"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -108,6 +110,54 @@ func TestGiveBackLosesNothing(t *testing.T) {
 		}
 		if want := fmt.Sprintf("%03d ", i); string(frame[4:8]) != want {
 			t.Fatalf("echo %d begins with %q", i, frame[:12])
+		}
+	}
+}
+
+// A request that is not understood is answered alike, first or later on a
+// connection, by a loop or behind net/http.
+func TestRefusalsAreAlike(t *testing.T) {
+	const ip = "127.0.0.49"
+	s := newStage(t)
+	at := hostPort(ip, freePort(t, ip))
+	start(t, s.directory("http://"+at+"/", "", ""))
+	good := "GET /page.html HTTP/1.1\r\nHost: " + at + "\r\n\r\n"
+	answer := func(requests ...string) (*http.Response, string) {
+		t.Helper()
+		c, err := net.Dial("tcp", at)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		c.SetDeadline(time.Now().Add(patience))
+		r := bufio.NewReader(c)
+		var a *http.Response
+		var text string
+		for _, request := range requests {
+			io.WriteString(c, request)
+			if a, err = http.ReadResponse(r, nil); err != nil {
+				t.Fatalf("%.60q: %v", request, err)
+			}
+			text = body(t, a)
+		}
+		if _, err := r.ReadByte(); err != io.EOF {
+			t.Errorf("%.60q: the connection stays open: %v", requests[len(requests)-1], err)
+		}
+		a.Header.Del("Date")
+		return a, text
+	}
+	host := "Host: " + at + "\r\n"
+	for want, request := range map[int]string{
+		400: "GET / HTTP/1.1\r\n" + host + "Content-Length: 1\r\nContent-Length: 2\r\n\r\n",
+		501: "POST / HTTP/1.1\r\n" + host + "Transfer-Encoding: gzip\r\n\r\n",
+		505: "GET / HTTP/3.0\r\n" + host + "\r\n",
+		414: "GET /" + strings.Repeat("x", 20<<10) + " HTTP/1.1\r\n" + host + "\r\n",
+		431: "GET / HTTP/1.1\r\n" + host + "X-Long: " + strings.Repeat("x", 70<<10) + "\r\n\r\n",
+	} {
+		first, text := answer(request)
+		later, again := answer(good, request)
+		if first.StatusCode != want || later.Status != first.Status || again != text || !maps.EqualFunc(first.Header, later.Header, slices.Equal) {
+			t.Errorf("%.40q: first %s %v %q, later %s %v %q", request, first.Status, first.Header, text, later.Status, later.Header, again)
 		}
 	}
 }

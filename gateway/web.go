@@ -9,7 +9,6 @@ import (
 	"net/http"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/kzfast/kzfast/session"
@@ -42,7 +41,7 @@ func newWeb(g *Gateway, p *port) *web {
 		IdleTimeout:       30 * time.Second,
 		MaxHeaderBytes:    64 << 10,
 
-		ConnContext: countRequests,
+		ConnContext: withVisit,
 
 		DisableGeneralOptionsHandler: true,
 		ErrorLog:                     slog.NewLogLogger(g.log.Handler(), slog.LevelDebug),
@@ -75,7 +74,7 @@ func (w *web) serve() {
 }
 
 // take queues a connection without blocking the loop it comes from.
-func (w *web) take(c net.Conn) {
+func (w *web) take(c session.HandedConn) {
 	select {
 	case w.conns <- c:
 	default:
@@ -91,14 +90,19 @@ func (w *web) stop(ctx context.Context) {
 
 // ServeHTTP implements [http.Handler].
 func (w *web) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
-	first := r.Context().Value(requestCount{}).(*atomic.Int64).Add(1) == 1
+	v := r.Context().Value(visitKey{}).(*visit)
+	v.requests++
+	if r.RequestURI == session.RefusedTarget && v.conn.Refused() {
+		w.giveBack(rw, r, v.conn)
+		return
+	}
 	route := w.find(r)
 	switch {
-	case route == nil && first:
+	case route == nil && v.requests == 1:
 		http.NotFound(rw, r)
 		return
 	case route == nil:
-		w.giveBack(rw, r)
+		w.giveBack(rw, r, v.conn)
 		return
 	}
 	if w.g.shape.Server != "" {
@@ -111,12 +115,18 @@ func (w *web) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 	wrap(rw, r, w.g.handlers[route])
 }
 
-// requestCount is the context key of a connection's number of requests. The
-// first was sent here by a loop and is not sent back to it.
-type requestCount struct{}
+// A visit is a connection that a loop has handed over. It belongs to the
+// goroutine that serves it.
+type visit struct {
+	conn session.HandedConn
+	// requests so far; the first was sent here by a loop and is not sent back.
+	requests int
+}
 
-func countRequests(ctx context.Context, _ net.Conn) context.Context {
-	return context.WithValue(ctx, requestCount{}, new(atomic.Int64))
+type visitKey struct{}
+
+func withVisit(ctx context.Context, c net.Conn) context.Context {
+	return context.WithValue(ctx, visitKey{}, &visit{conn: c.(session.HandedConn)})
 }
 
 // find looks the route up as a loop does; nil is none for us.
@@ -178,19 +188,15 @@ func emulateMethod(r *http.Request) bool {
 // giveBack returns a connection to an event loop, because its request is for
 // what only a loop serves. The request's head is written anew in front of
 // what else was read.
-func (w *web) giveBack(rw http.ResponseWriter, r *http.Request) {
+func (w *web) giveBack(rw http.ResponseWriter, r *http.Request, handed session.HandedConn) {
 	c, buffered, err := http.NewResponseController(rw).Hijack()
 	if err != nil {
 		w.g.log.Debug("connection not taken back", "err", err)
 		return
 	}
 	c.SetDeadline(time.Time{})
-	prefix := appendHead(nil, r)
 	rest, _ := buffered.Reader.Peek(buffered.Reader.Buffered())
-	prefix = append(prefix, rest...)
-	if u, ok := c.(interface{ Unread() []byte }); ok {
-		prefix = append(prefix, u.Unread()...)
-	}
+	prefix := handed.TakeBack(r.RequestURI, appendHead(nil, r), rest)
 	if err := w.g.engine.Attach(c, prefix, w.g.opener(w.port)); err != nil {
 		c.Close()
 	}

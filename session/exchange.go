@@ -197,7 +197,7 @@ func (x *exchange) handOver(p []byte) int {
 	prefix := append([]byte(nil), p...)
 	port, limits := x.port, x.port.head(&x.w.shape.Head)
 	x.leave()
-	port.Serve(&handedConn{Conn: c, limits: limits, prefix: prefix})
+	port.Serve(&handedConn{Conn: c, limits: limits, in: prefix})
 	return -1
 }
 

@@ -1,7 +1,6 @@
 package session
 
 import (
-	"net"
 	"sync/atomic"
 	"time"
 
@@ -18,7 +17,7 @@ type Port struct {
 	Head wsproto.HeadLimits
 	// Serve takes over a connection whose next request is plain HTTP for a
 	// route with Route.HTTP. It is called on the loop and must not block.
-	Serve func(c net.Conn)
+	Serve func(c HandedConn)
 }
 
 // head is Head, or what holds for all.
