@@ -2,7 +2,9 @@ package session
 
 import (
 	"bytes"
+	"compress/gzip"
 	"fmt"
+	"io"
 	"strings"
 	"testing"
 	"time"
@@ -622,5 +624,42 @@ func TestWSEAllocations(t *testing.T) {
 	})
 	if n != 0 {
 		t.Errorf("%v allocations per message, want 0", n)
+	}
+}
+
+// TestWSEBlockPadding: with .kbp each write comes with a block of padding, and
+// what is decoded is what others get.
+func TestWSEBlockPadding(t *testing.T) {
+	streamed := func(query string) (head string, writes [][]byte) {
+		c, _ := newWSE(t, "cb", "")
+		down := c.stream(query, "")
+		head, body, _ := strings.Cut(string(down.take()), "\r\n\r\n")
+		writes = [][]byte{[]byte(body)}
+		for i := range 3 {
+			c.post("", c.frames(fmt.Sprint(i, strings.Repeat("y", 500))))
+			writes = append(writes, down.take())
+		}
+		if !down.closed {
+			t.Errorf("%s: not at its end after 1 KiB", query)
+		}
+		return head, writes
+	}
+	_, want := streamed("?.kb=1")
+	head, coded := streamed("?.kb=1&.kbp=4096")
+	if !strings.Contains(head, "\r\nContent-Encoding: gzip\r\n") {
+		t.Errorf("head %q", head)
+	}
+	for i, w := range coded {
+		if len(w) < 4096 && len(want[i]) > 0 {
+			t.Errorf("write %d has %d bytes, want a block of padding", i, len(w))
+		}
+	}
+	r, err := gzip.NewReader(bytes.NewReader(bytes.Join(coded, nil)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := io.ReadAll(r)
+	if err != nil || !bytes.Equal(got, bytes.Join(want, nil)) {
+		t.Errorf("got %d bytes, %v, want what is sent without padding", len(got), err)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/kzfast/kzfast/wsproto/httpxe"
 	"github.com/kzfast/kzfast/wsproto/wse"
 )
 
@@ -85,7 +86,15 @@ func (x *exchange) stream(s *emulated, c *call) int {
 	r := w.signed(&w.res)
 	wse.DownstreamHead(r, s.enc, p, s.idle(), false)
 	r.Fields = append(r.Fields, c.cors...)
-	w.out = r.Append(w.out[:0], c.via)
+	var t Transport = x.t
+	if p.BlockPadding > 0 && c.via == httpxe.Plain {
+		z := &padded{Transport: x.t, block: p.BlockPadding}
+		r.Add([]byte("Content-Encoding"), []byte("gzip"))
+		x.t.Write(z.gzip.AppendHead(r.Append(w.out[:0], c.via)))
+		w.out, t = w.out[:0], z
+	} else {
+		w.out = r.Append(w.out[:0], c.via)
+	}
 	r.Reset()
 	head := len(w.out)
 	if !s.route.Options.Strict {
@@ -96,12 +105,11 @@ func (x *exchange) stream(s *emulated, c *call) int {
 		w.out = append(w.out, s.queued()...)
 	}
 	w.out = wse.AppendPadding(w.out, len(w.out)-head, p.Padding)
-	x.t.Send(w.out)
+	t.Send(w.out)
 
-	t := x.t
 	t.SetTimeout(0)
 	t.SetHandler(s)
-	s.route.Options.tune(t)
+	s.route.Options.tune(x.t)
 	s.attach(t, len(w.out)-head, p.Buffer)
 	x.leave()
 	if wait {
