@@ -17,6 +17,7 @@ import (
 
 	"go.uber.org/goleak"
 
+	"github.com/kzfast/kzfast/session"
 	"github.com/kzfast/kzfast/wsproto/sse"
 	"github.com/kzfast/kzfast/wsproto/wse"
 )
@@ -310,6 +311,42 @@ func TestWrappedPage(t *testing.T) {
 	}
 	if r := do(t, "GET", url+"/none.html", http.Header{"X-Origin": {url}}, nil); r.StatusCode != 404 {
 		t.Errorf("missing page answered %s", r.Status)
+	}
+}
+
+// TestEnvelopedPage: a directory serves a request that comes in an envelope.
+func TestEnvelopedPage(t *testing.T) {
+	noLeaks(t)
+	url := running(t, 9)
+	message := http.Header{"Content-Type": {"application/x-message-http"}}
+	ask := func(target string, inner string) (*http.Response, string) {
+		r := do(t, "POST", url+target, message, []byte(inner))
+		return r, content(t, r)
+	}
+	r, got := ask("/index.html", "GET /index.html HTTP/1.1\r\nX-One: 1\r\n\r\n")
+	if r.StatusCode != 200 || !strings.HasPrefix(got, "HTTP/1.1 200 OK\r\n") || !strings.HasSuffix(got, "\r\n\r\n<p>hello") {
+		t.Errorf("got %s %v %q", r.Status, r.Header, got)
+	}
+	etag := r.Header.Get("ETag")
+	if r, got := ask("/index.html", "GET /index.html HTTP/1.1\r\nIf-None-Match: "+etag+"\r\n\r\n"); r.StatusCode != 200 || !strings.HasPrefix(got, "HTTP/1.1 304 ") {
+		t.Errorf("with its ETag %q: %s %q", etag, r.Status, got)
+	}
+	if r, _ := ask("/none.html", "GET /none.html HTTP/1.1\r\n\r\n"); r.StatusCode != 404 {
+		t.Errorf("missing page answered %s", r.Status)
+	}
+	for name, c := range map[string]struct {
+		inner  string
+		status int
+	}{
+		"another target":   {"GET /other.html HTTP/1.1\r\n\r\n", 400},
+		"forbidden header": {"GET /index.html HTTP/1.1\r\nCookie: a=b\r\n\r\n", 400},
+		"unfinished":       {"GET /index.html HTTP/1.1\r\n", 400},
+		"nothing":          {"", 400},
+		"too much":         {"POST /index.html HTTP/1.1\r\n\r\n" + strings.Repeat("x", session.MaxEnvelope), 413},
+	} {
+		if r, got := ask("/index.html", c.inner); r.StatusCode != c.status || !r.Close {
+			t.Errorf("%s: %s, closes %v, %q, want %d", name, r.Status, r.Close, got, c.status)
+		}
 	}
 }
 

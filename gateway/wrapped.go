@@ -2,23 +2,38 @@ package gateway
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"strconv"
 
+	"github.com/kzfast/kzfast/session"
 	"github.com/kzfast/kzfast/wsproto/httpxe"
+	"github.com/kzfast/kzfast/wsproto/wse"
 )
 
 // wrap serves r by h, and puts the answer into the envelope that a client
 // needs which cannot see a status or headers (spec/protocol.md §1.9). Such
-// clients are known by their X-Origin header; requests inside an envelope are
-// not unpacked for HTTP services.
+// clients are known by their X-Origin header, or send their request in an
+// envelope as well.
 func wrap(rw http.ResponseWriter, r *http.Request, h http.Handler) {
-	if r.Header.Get("X-Origin") == "" || r.Header.Get("Upgrade") != "" {
+	params, _ := wse.ParseParams([]byte(r.URL.RawQuery))
+	via := httpxe.Detect([]byte(r.Method), []byte(r.Header.Get("Content-Type")), params.RequestType, r.Header.Get("X-Origin") != "")
+	if via == httpxe.Plain || r.Header.Get("Upgrade") != "" {
 		h.ServeHTTP(rw, r)
 		return
 	}
-	w := &envelopeWriter{rw: rw, inner: make(http.Header), head: r.Method == http.MethodHead}
+	if via == httpxe.Enveloped {
+		inner, status := unpack(rw, r)
+		if inner == nil {
+			rw.Header().Set("Connection", "close")
+			deny(rw, status)
+			return
+		}
+		r = inner
+	}
+	w := &envelopeWriter{rw: rw, via: via, inner: make(http.Header), head: r.Method == http.MethodHead}
 	for name, values := range rw.Header() {
 		w.inner[name] = values
 	}
@@ -26,10 +41,45 @@ func wrap(rw http.ResponseWriter, r *http.Request, h http.Handler) {
 	w.WriteHeader(http.StatusOK)
 }
 
+// unpack is the request that came in the body of r, or nil and the status of a
+// refusal.
+func unpack(rw http.ResponseWriter, r *http.Request) (*http.Request, int) {
+	body, err := io.ReadAll(http.MaxBytesReader(rw, r.Body, session.MaxEnvelope))
+	if tooBig := (*http.MaxBytesError)(nil); errors.As(err, &tooBig) {
+		return nil, http.StatusRequestEntityTooLarge
+	}
+	var e httpxe.Envelope
+	n, badHead := e.Parse(body, []byte(r.RequestURI), r.ProtoMinor)
+	if err != nil || badHead != nil || n == 0 {
+		return nil, http.StatusBadRequest
+	}
+	inner := r.WithContext(r.Context())
+	inner.Method, inner.Header = string(e.Method), make(http.Header)
+	for name, values := range r.Header {
+		if httpxe.Inherits([]byte(name)) {
+			inner.Header[name] = values
+		}
+	}
+	for _, f := range e.Fields {
+		inner.Header.Del(string(f.Name))
+	}
+	for _, f := range e.Fields {
+		inner.Header.Add(string(f.Name), string(f.Value))
+	}
+	inner.Header.Del("Content-Length")
+	inner.Body, inner.ContentLength = io.NopCloser(bytes.NewReader(body[n:])), int64(len(body)-n)
+	inner.TransferEncoding, inner.Trailer = nil, nil
+	if inner.ContentLength == 0 {
+		inner.Body = http.NoBody
+	}
+	return inner, 0
+}
+
 // An envelopeWriter writes the head of an answer as the beginning of the body
 // of another.
 type envelopeWriter struct {
 	rw    http.ResponseWriter
+	via   httpxe.Via
 	inner http.Header
 	head  bool
 	wrote bool
@@ -57,7 +107,7 @@ func (w *envelopeWriter) WriteHeader(status int) {
 	}
 	w.wrote = true
 	length := w.inner.Get("Content-Length")
-	outer, inner, err := envelop(status, w.inner)
+	outer, inner, err := envelop(status, w.inner, w.via)
 	if err != nil {
 		w.rw.WriteHeader(http.StatusInternalServerError)
 		return
@@ -84,7 +134,7 @@ func (w *envelopeWriter) WriteHeader(status int) {
 
 // envelop divides the head of an answer into what stands outside and what
 // inside.
-func envelop(status int, h http.Header) (outer []httpxe.Field, inner []byte, err error) {
+func envelop(status int, h http.Header, via httpxe.Via) (outer []httpxe.Field, inner []byte, err error) {
 	r := httpxe.Response{Status: status, Length: httpxe.LengthNone}
 	for name, values := range h {
 		for _, v := range values {
@@ -97,7 +147,7 @@ func envelop(status int, h http.Header) (outer []httpxe.Field, inner []byte, err
 			}
 		}
 	}
-	all := r.Append(nil, httpxe.Bridge)
+	all := r.Append(nil, via)
 	end := bytes.Index(all, []byte("\r\n\r\n"))
 	if end < 0 {
 		return nil, nil, fmt.Errorf("envelope without a head")

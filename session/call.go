@@ -57,7 +57,7 @@ func (x *exchange) plain(r *wsproto.Request, p []byte, n int) int {
 	}
 	limit := maxContent
 	if c.via == httpxe.Enveloped {
-		limit = maxEnvelope
+		limit = MaxEnvelope
 	}
 	content, next := x.content(r, p, n, limit)
 	if next < 0 {

@@ -40,7 +40,7 @@ func fed(t *testing.T, pieces ...[]byte) string {
 		c.data(append([]byte(nil), piece...))
 	}
 	l.settle()
-	if x, ok := c.handler.(*exchange); ok && x.held != nil && len(x.held.B) > maxEnvelope+w.shape.Head.MaxBytes+128<<10 {
+	if x, ok := c.handler.(*exchange); ok && x.held != nil && len(x.held.B) > MaxEnvelope+w.shape.Head.MaxBytes+128<<10 {
 		t.Fatalf("%d bytes kept", len(x.held.B))
 	}
 	got := c.text()

@@ -9,8 +9,10 @@ import (
 // Bounds of content that is collected before its request is served. All other
 // content is served as it arrives.
 const (
-	maxContent  = 4 << 10   // what helpers, creates and polls are sent
-	maxEnvelope = 256 << 10 // a request inside a request
+	// MaxEnvelope bounds a request inside a request, in bytes.
+	MaxEnvelope = 256 << 10
+
+	maxContent = 4 << 10 // what helpers, creates and polls are sent
 )
 
 // contentTimeout bounds the wait for collected content, and the silence within
