@@ -47,6 +47,7 @@ export class Client {
   #retries = 0;
   #openedAt = 0;
   #minWait = 0;
+  #cookies = new Cookies();
 
   /** Connects at once. See kzfast.d.ts for the options. */
   constructor(uri, options = {}) {
@@ -104,7 +105,8 @@ export class Client {
     this.#visited.add(url.href);
     let ws;
     try {
-      ws = new this.#o.WebSocket(url.href, this.#o.protocols);
+      const cookie = this.#cookies.of(url, this.#clock.now());
+      ws = new this.#o.WebSocket(url.href, this.#o.protocols, ...(cookie ? [{ headers: { Cookie: cookie } }] : []));
     } catch (e) {
       this.#finish(1006, String(e?.message ?? e));
       return;
@@ -116,8 +118,10 @@ export class Client {
     ws.onmessage = mine((e) => this.#received(url, e));
     ws.onclose = mine((e) => this.#lost(e.code, e.reason));
     ws.onerror = () => {}; // a close event follows
-    // The package 'ws' tells why a handshake failed; browsers do not.
+    // The package 'ws' shows the answer, and keeps no cookies; browsers do neither.
+    ws.on?.('upgrade', (res) => this.#cookies.keep(url, res, this.#clock.now()));
     ws.on?.('unexpected-response', (req, res) => {
+      this.#cookies.keep(url, res, this.#clock.now());
       mine(() => this.#refused(url, res))();
       req.destroy();
     });
@@ -222,6 +226,41 @@ export class Client {
   #cancel() {
     if (this.#timer !== null) this.#clock.clearTimeout(this.#timer);
     this.#timer = null;
+  }
+}
+
+// Cookies are what the hosts of one client have set (RFC 6265, without Domain),
+// among them the one by which a balancer knows the member a client had.
+class Cookies {
+  #all = [];
+
+  // keep takes those of the answer res that url gave.
+  keep(url, res, now) {
+    for (const line of res.headers['set-cookie'] ?? []) {
+      const [pair, ...attributes] = line.split(';').map((s) => s.trim());
+      const at = pair.indexOf('=');
+      if (at < 1) continue;
+      const c = { host: url.hostname, name: pair.slice(0, at), pair, path: url.pathname.replace(/\/[^/]*$/, '') || '/', until: Infinity };
+      for (const a of attributes) {
+        const [, name, value] = /^([^=]*)=?(.*)$/.exec(a);
+        switch (name.toLowerCase()) {
+          case 'path': if (value[0] === '/') c.path = value; break;
+          case 'expires': c.until = c.aged ? c.until : Date.parse(value) || 0; break;
+          case 'max-age': c.until = now + Number(value) * 1000; c.aged = true; break;
+          case 'secure': c.secure = true; break;
+        }
+      }
+      this.#all = this.#all.filter((o) => o.host !== c.host || o.name !== c.name || o.path !== c.path);
+      if (c.until > now) this.#all.push(c);
+    }
+  }
+
+  // of is the Cookie header for a request for url, '' for none.
+  of(url, now) {
+    const within = (path) => url.pathname === path || url.pathname.startsWith(path.endsWith('/') ? path : path + '/');
+    return this.#all
+      .filter((c) => c.host === url.hostname && c.until > now && within(c.path) && (!c.secure || url.protocol === 'wss:'))
+      .map((c) => c.pair).join('; ');
   }
 }
 

@@ -121,6 +121,24 @@ test('returns to the original URI after a kill', async (t) => {
   assert.deepEqual(s.requests, ['/b', '/m1', '/b', '/m2'].map((p) => p + '?.kl=Y'));
 });
 
+test('keeps cookies where they can be seen', async (t) => {
+  const s = await startServer(t);
+  const got = [];
+  s.refuse['/b'] = [`302 Found\r\nSet-Cookie: first=1; Path=/\r\nlocation: ${s.base.replace('ws:', 'http:')}/b/x`];
+  s.cookies['/b/x'] = ['member=m1; Path=/b; HttpOnly', 'here=x', 'other=2; Path=/elsewhere', 'safe=3; Path=/; Secure', 'old=4; Path=/; Max-Age=0'];
+  s.handlers['/b/x'] = s.handlers['/b'] = (ws, req) => { got.push(req.headers.cookie); echo(ws); };
+  const { next } = connect(t, s.base + '/b');
+  await next('open');
+  s.sockets.at(-1).terminate();
+  await next('close');
+  s.cookies['/b'] = ['member=m2; Path=/b', 'first=; Path=/; Expires=Thu, 01 Jan 1970 00:00:00 GMT'];
+  await next('open');
+  s.sockets.at(-1).terminate();
+  await next('close');
+  await next('open');
+  assert.deepEqual(got, ['first=1', 'first=1; member=m1; here=x', 'here=x; member=m2']);
+});
+
 test('returns to the original URI when the redirected member is dead', async (t) => {
   const s = await startServer(t);
   const answers = [R('ws://127.0.0.1:1/dead'), N];

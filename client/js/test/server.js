@@ -9,7 +9,10 @@ export const R = (uri = '') => Buffer.from('\uf0ffR' + uri);
 export async function startServer(t) {
   const http = createServer();
   const wss = new WebSocketServer({ noServer: true });
-  const server = { requests: [], sockets: [], handlers: {}, refuse: {} };
+  const server = { requests: [], sockets: [], handlers: {}, refuse: {}, cookies: {} };
+  wss.on('headers', (headers, req) => {
+    for (const c of server.cookies[req.url.split('?')[0]] ?? []) headers.push(`Set-Cookie: ${c}`);
+  });
   http.on('upgrade', (req, socket, head) => {
     const path = req.url.split('?')[0];
     server.requests.push(req.url);
