@@ -46,6 +46,9 @@ func (p *port) widen(o *conf.AcceptOptions, http bool) {
 	p.Head.MaxBytes = max(p.Head.MaxBytes, int(o.HeaderMax))
 	p.Head.ObsFold = p.Head.ObsFold || o.ObsFold
 	p.web.server.MaxHeaderBytes = p.Head.MaxBytes
+	if p.web.g.cfg.Gateway.HandshakeTimeout == 0 {
+		p.Idle = max(p.Idle, o.KeepaliveTimeout)
+	}
 	if http {
 		p.keep = max(p.keep, o.KeepaliveTimeout)
 		p.web.server.IdleTimeout = p.keep

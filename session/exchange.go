@@ -1,6 +1,7 @@
 package session
 
 import (
+	"cmp"
 	"errors"
 	"time"
 
@@ -23,7 +24,7 @@ type exchange struct {
 	poll *emulated                  // a request whose answer is to come
 
 	wait   await         // for the content of the request at the front of held
-	keep   time.Duration // http.keepalive.timeout of the last route; 0 is IdleTimeout
+	keep   time.Duration // http.keepalive.timeout of the last route; 0 is that of the port
 	parked int           // where in the bytes at hand the next request begins, with poll
 	gen    uint32        // counts the connections this was used for
 	done   bool          // no further request is read
@@ -36,7 +37,7 @@ type exchange struct {
 func (w *Worker) Open(t Transport, p *Port) Handler {
 	x := w.takeExchange()
 	x.t, x.w, x.port = t, w, p
-	t.SetTimeout(w.shape.IdleTimeout)
+	t.SetTimeout(x.idleTimeout())
 	return x
 }
 
@@ -126,10 +127,7 @@ func (x *exchange) requests(p []byte, seen int) {
 
 // idleTimeout bounds the wait for the next request.
 func (x *exchange) idleTimeout() time.Duration {
-	if x.keep > 0 {
-		return x.keep
-	}
-	return x.w.shape.IdleTimeout
+	return cmp.Or(x.keep, x.port.Idle, x.w.shape.IdleTimeout)
 }
 
 // hold keeps an unfinished head; the time for it starts with its first byte.

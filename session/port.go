@@ -15,6 +15,9 @@ type Port struct {
 	Routes atomic.Pointer[Routes]
 	// Head bounds request heads; the zero value is [Shape.Head].
 	Head wsproto.HeadLimits
+	// Idle bounds the wait for the first byte of a connection; 0 is
+	// [Shape.IdleTimeout].
+	Idle time.Duration
 	// Serve takes over a connection whose next request is plain HTTP for a
 	// route with Route.HTTP. It is called on the loop and must not block.
 	Serve func(c HandedConn)
