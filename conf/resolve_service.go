@@ -115,6 +115,12 @@ func (l *loader) checkedURI(n, c *node, t *serviceType) (URI, bool) {
 		l.errorf(c.pos, fault.rule, "%s: %s %v", l.service(n), c.name, err)
 		return URI{}, false
 	}
+	if c.name != "connect" {
+		if u.Path, err = matchPath(u.Path); err != nil {
+			l.errorf(c.pos, "U-1", "%s: %s %s: %v", l.service(n), c.name, shown(c.text), err)
+			return URI{}, false
+		}
+	}
 	allowed := t.accepts
 	if c.name == "connect" {
 		allowed = t.connects

@@ -117,7 +117,7 @@ func ParseURI(text string) (URI, error) {
 	if i := strings.IndexFunc(s, func(r rune) bool {
 		return r <= ' ' || r == 0x7f || r == '\\' || r == '"' || r == '<' || r == '>' || r == '^' || r == '`' || r == '{' || r == '}' || r == '|'
 	}); i >= 0 && !strings.Contains(s, "[@") {
-		return URI{}, uriFault("U-1", "%s is not a URI: %q is not allowed in it; remove or percent-encode it", name, s[i:i+1])
+		return URI{}, uriFault("U-1", "%s is not a URI: %q is not allowed in it; remove it, or percent-encode it in the path of a connect", name, s[i:i+1])
 	}
 	sch, rest, ok := strings.Cut(s, "://")
 	if !ok || sch == "" {
