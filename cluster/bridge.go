@@ -12,7 +12,7 @@ import (
 
 // A bridge takes memberlist's log lines. They become debug material one level
 // lower than they say, a bounded number per second; the few an operator can
-// act on are told once a minute in words of ours.
+// act on are told in words of ours instead, once a minute per address.
 type bridge struct {
 	log        *slog.Logger
 	lines      limiter
@@ -22,44 +22,70 @@ type bridge struct {
 
 const linesPerSecond = 10
 
-var overTCP = regexp.MustCompile(`^Was able to connect to (\S{1,80}) over TCP`)
+var (
+	overTCP = regexp.MustCompile(`^Was able to connect to (\S{1,80}) over TCP`)
+	// peer has the address a line is about without its port, which is another
+	// one for every connection.
+	peer = regexp.MustCompile(`(?:from=|^failed to join )(\S{1,80}):\d{1,5}(?::|$)`)
+)
 
 // Write takes one line.
 func (b *bridge) Write(p []byte) (int, error) {
 	level, text := split(strings.TrimSpace(string(p)))
-	b.advise(text)
-	if !b.log.Enabled(context.Background(), level) {
-		return len(p), nil
-	}
-	if ok, dropped := b.lines.allow(linesPerSecond, time.Now()); ok {
-		attrs := []slog.Attr{slog.String("text", clip(text, 300))}
-		if dropped > 0 {
-			attrs = append(attrs, slog.Int("suppressed", dropped))
-		}
-		b.log.LogAttrs(context.Background(), level, "gossip reported", attrs...)
+	if !b.advise(text) {
+		b.tell(level, "gossip reported", slog.String("text", clip(text, 300)))
 	}
 	return len(p), nil
 }
 
-// advise says in plain words what memberlist's line means for an operator.
-func (b *bridge) advise(text string) {
+// tell logs unless too much was logged this second.
+func (b *bridge) tell(level slog.Level, msg string, attrs ...slog.Attr) {
+	if !b.log.Enabled(context.Background(), level) {
+		return
+	}
+	if ok, dropped := b.lines.allow(linesPerSecond, time.Now()); ok {
+		if dropped > 0 {
+			attrs = append(attrs, slog.Int("suppressed", dropped))
+		}
+		b.log.LogAttrs(context.Background(), level, msg, attrs...)
+	}
+}
+
+// advise says in plain words what memberlist's line means for an operator. It
+// reports whether there are such words, now or earlier this minute.
+func (b *bridge) advise(text string) bool {
 	switch {
 	case strings.HasPrefix(text, "Was able to connect to "):
 		b.udpBlocked.Add(1)
-		if m := overTCP.FindStringSubmatch(text); m != nil && b.once.first("udp "+m[1], time.Now()) {
-			b.log.Warn("udp blocked between members", "member", idOf(m[1]),
-				"hint", "the cluster port must be open for TCP and UDP; membership goes on over TCP, slower")
+		m := overTCP.FindStringSubmatch(text)
+		if m == nil {
+			return false
+		}
+		if b.once.first("udp "+m[1], time.Now()) {
+			b.tell(slog.LevelWarn, "udp blocked between members", slog.String("member", idOf(m[1])),
+				slog.String("hint", "the cluster port must be open for TCP and UDP; membership goes on over TCP, slower"))
 		}
 	case strings.Contains(text, "unacceptable label"):
-		if b.once.first("label", time.Now()) {
-			b.log.Warn("gossip of another cluster refused", "text", clip(text, 300))
-		}
+		b.refused("label", "gossip of another cluster refused", text)
 	case strings.Contains(text, "o installed keys could decrypt"),
 		strings.Contains(text, "encryption is not configured"),
 		strings.Contains(text, "encryption is configured but"):
-		if b.once.first("key", time.Now()) {
-			b.log.Warn("gossip refused: members do not have the same cluster key", "text", clip(text, 300))
-		}
+		b.refused("key", "gossip refused: members do not have the same cluster key", text)
+	default:
+		return false
+	}
+	return true
+}
+
+// refused says once a minute that an address does not belong to us. What
+// names no address counts as one.
+func (b *bridge) refused(why, msg, text string) {
+	from := ""
+	if m := peer.FindStringSubmatch(text); m != nil {
+		from = m[1]
+	}
+	if b.once.first(why+" "+from, time.Now()) {
+		b.tell(slog.LevelWarn, msg, slog.String("text", clip(text, 300)))
 	}
 }
 

@@ -78,16 +78,47 @@ func TestBridge(t *testing.T) {
 		{"no level at all", "no level at all"},
 	} {
 		out.Reset()
-		b.lines = limiter{}
+		b.lines, b.once = limiter{}, onceAMinute{}
 		if n, err := b.Write([]byte(tt.line)); n != len(tt.line) || err != nil {
 			t.Errorf("Write = %d, %v", n, err)
 		}
 		if !strings.Contains(out.String(), tt.want) {
 			t.Errorf("%q became %q, want %q in it", tt.line, out.String(), tt.want)
 		}
+		if n := strings.Count(out.String(), "\n"); n != 1 {
+			t.Errorf("%q became %d lines, want 1", tt.line, n)
+		}
 	}
 	if b.udpBlocked.Load() != 1 {
 		t.Errorf("udp blocked counted %d times", b.udpBlocked.Load())
+	}
+}
+
+// A peer that is not ours knocks from another port each time.
+func TestBridgeSaysItOncePerPeer(t *testing.T) {
+	for _, line := range []string{
+		"[ERR] memberlist: discarding stream with unacceptable label \"x\": from=%s:%d\n",
+		"[ERR] memberlist: failed to receive: No installed keys could decrypt the message from=%s:%d\n",
+		"[ERR] memberlist: Decrypt packet failed: No installed keys could decrypt the message from=%s:%d\n",
+		"[ERR] memberlist: failed to receive: remote state is encrypted and encryption is not configured from=%s:%d\n",
+		"[ERR] memberlist: failed to receive: encryption is configured but remote state is not encrypted from=%s:%d\n",
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			var out bytes.Buffer
+			b := &bridge{log: slog.New(slog.NewTextHandler(&out, &slog.HandlerOptions{Level: slog.LevelDebug}))}
+			for i := range 119 {
+				for _, ip := range []string{"127.0.0.5", "[2001:db8::5]"} {
+					fmt.Fprintf(b, line, ip, 40000+i)
+					if !strings.Contains(line, "label") {
+						fmt.Fprintf(b, "[WARN] memberlist: failed to join %s:5942: no installed keys could decrypt the message\n", ip)
+					}
+				}
+				time.Sleep(time.Second)
+			}
+			if n := strings.Count(out.String(), "\n"); n != 4 {
+				t.Errorf("%d lines about two peers in two minutes, want 4:\n%s", n, out.String())
+			}
+		})
 	}
 }
 

@@ -283,6 +283,11 @@ func TestKeysOnRealSockets(t *testing.T) {
 			if n := strings.Count(b.log.String(), "member not joined"); n != 1 {
 				t.Errorf("%d lines about one refusal in its first minute, want 1", n)
 			}
+			for _, n := range []*realNode{a, b} {
+				if text := n.log.String(); strings.Contains(text, "level=WARN msg=\"gossip reported") || strings.Count(text, "level=WARN msg=\"gossip") > 1 {
+					t.Errorf("more than one warning about the other's gossip:\n%s", text)
+				}
+			}
 		})
 	}
 	t.Run("shared key", func(t *testing.T) {
