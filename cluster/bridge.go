@@ -24,9 +24,9 @@ const linesPerSecond = 10
 
 var (
 	overTCP = regexp.MustCompile(`^Was able to connect to (\S{1,80}) over TCP`)
-	// peer has the address a line is about without its port, which is another
+	// aboutIP has the address a line is about without its port, which is another
 	// one for every connection.
-	peer = regexp.MustCompile(`(?:from=|^failed to join )(\S{1,80}):\d{1,5}(?::|$)`)
+	aboutIP = regexp.MustCompile(`(?:from=|^failed to join )(\S{1,80}):\d{1,5}(?::|$)`)
 )
 
 // Write takes one line.
@@ -81,7 +81,7 @@ func (b *bridge) advise(text string) bool {
 // names no address counts as one.
 func (b *bridge) refused(why, msg, text string) {
 	from := ""
-	if m := peer.FindStringSubmatch(text); m != nil {
+	if m := aboutIP.FindStringSubmatch(text); m != nil {
 		from = m[1]
 	}
 	if b.once.first(why+" "+from, time.Now()) {
