@@ -184,6 +184,7 @@ func (l *loader) resolve() {
 	l.resolveSecurity()
 	l.resolveServices()
 	l.checkBalance()
+	l.checkAdvert()
 	l.checkSockets()
 	l.checkUse()
 }

@@ -49,6 +49,11 @@ func (l *loader) resolveCluster() {
 	if c.MemberName == "" && len(c.Accepts) > 0 {
 		c.MemberName = c.Accepts[0].String()
 	}
+	if fault := nameFault(c.MemberName); fault != "" && s.has("kz:name") {
+		l.errorf(s.pos("kz:name"), "KZ-17", "<kz:name> %q is told to other members, but it %s; choose another", shown(c.MemberName), fault)
+	} else if fault != "" {
+		l.errorf(n.pos, "KZ-17", "cluster accept %q is the name of this member, but it %s; give it a <kz:name>", shown(c.MemberName), fault)
+	}
 	l.checkAdvertise(s)
 	l.clusterKeys(c, s)
 }

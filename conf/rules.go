@@ -105,6 +105,7 @@ func Rules() map[string]string {
 		"KZ-14": "bind option without effect",
 		"KZ-15": "key file of the cluster",
 		"KZ-16": "our own settings contradict each other or the URIs",
+		"KZ-17": "service or member that cannot be told to other members",
 		"M-1":   "cluster name of 3.x",
 		"M-2":   "cluster names differ",
 		"M-3":   "discovery kinds differ",
