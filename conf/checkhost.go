@@ -133,7 +133,29 @@ type host struct {
 	addrs []netip.Addr
 }
 
+// remembered asks for each name once: a name server that does not answer costs
+// its time once.
+type remembered struct {
+	Resolver
+	hosts map[string]answer
+}
+
+type answer struct {
+	addrs []netip.Addr
+	err   error
+}
+
+func (r remembered) LookupHost(name string) ([]netip.Addr, error) {
+	a, ok := r.hosts[name]
+	if !ok {
+		a.addrs, a.err = r.Resolver.LookupHost(name)
+		r.hosts[name] = a
+	}
+	return a.addrs, a.err
+}
+
 func newHost(r Resolver) (*host, error) {
+	r = remembered{r, make(map[string]answer)}
 	ifs, err := r.Interfaces()
 	if err != nil {
 		return nil, err
@@ -256,6 +278,9 @@ func (h *host) checkCluster(rep *report, c *Cluster) {
 			if a.IsMulticast() {
 				group++
 			}
+		}
+		if _, literal := u.Addr(); u.Scheme == "udp" && addrs[0].IsMulticast() && !addrs[0].Is4() && !literal {
+			rep.errorf(c.Pos, "C-12", "cluster connect %s: %s resolves to %s, and members do not meet in IPv6 groups; use a group of 224.0.0.0/4", u, u.Host, addrs[0])
 		}
 		if u.Scheme == "udp" && group > 0 && group < len(addrs) {
 			rep.errorf(c.Pos, "C-12", "cluster connect %s: %s resolves to multicast and unicast addresses (%s); use a name for one kind", u, u.Host, addrList(addrs))

@@ -36,6 +36,7 @@ func testHost() fakeHost {
 		"localhost":       "::1 127.0.0.1",
 		"group":           "224.2.2.44",
 		"mixed":           "224.2.2.44 10.0.0.1",
+		"group6":          "ff15::77",
 		"members":         "10.0.0.1 10.0.0.2",
 		"two":             "10.0.0.9 10.0.0.1 10.0.0.9",
 		"v6":              "2001:db8::9 10.0.0.1",
@@ -100,6 +101,7 @@ func TestCheckHost(t *testing.T) {
 		"cluster unknown":    {clusterOf("tcp://nowhere:1", "tcp://nobody:1"), "C-11 error, C-11 error", "cannot resolve"},
 		"group name":         {clusterOf("tcp://10.0.0.1:1", "udp://group:1"), "", ""},
 		"seed name":          {clusterOf("tcp://10.0.0.1:1", "udp://members:1"), "", ""},
+		"v6 group name":      {clusterOf("tcp://10.0.0.1:1", "udp://group6:1"), "C-12 error", "resolves to ff15::77"},
 		"mixed name":         {clusterOf("tcp://10.0.0.1:1", "udp://mixed:1"), "C-12 error", "multicast and unicast"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -115,6 +117,39 @@ func TestCheckHost(t *testing.T) {
 				t.Errorf("got\n%s\nwant %q in it", ds, c.text)
 			}
 		})
+	}
+}
+
+// counted counts the questions to a host.
+type counted struct {
+	fakeHost
+	asked map[string]int
+}
+
+func (c counted) LookupHost(name string) ([]netip.Addr, error) {
+	c.asked[name]++
+	return c.fakeHost.LookupHost(name)
+}
+
+func TestCheckHostAsksOnce(t *testing.T) {
+	c := counted{testHost(), make(map[string]int)}
+	cfg := mustParse(t, "m.xml", echoAt("ws://nowhere:80/a</accept><accept>ws://nowhere:81/b</accept><accept>ws://nowhere:82/", ""))
+	if ds := cfg.CheckHost(c); ruleList(ds) != "B-6 error, B-6 error, B-6 error" || c.asked["nowhere"] != 1 {
+		t.Errorf("got %v after %d questions, want three B-6 after one", ds, c.asked["nowhere"])
+	}
+}
+
+func TestOnThisHost(t *testing.T) {
+	ds := Diagnostics{{Rule: "B-6", Severity: Error, Text: "x"}, {Rule: "H-9", Severity: Warning, Text: "y"}}
+	if got := ruleList(ds.OnThisHost(Warning)); got != "B-6 warning, H-9 warning" {
+		t.Errorf("at most warnings: got %s", got)
+	}
+	got := ds.OnThisHost(Error)
+	if ruleList(got) != "B-6 error, H-9 warning" || got[0].Text != "on this host: x" {
+		t.Errorf("at most errors: got %s", got)
+	}
+	if ds[0].Text != "x" {
+		t.Error("OnThisHost changed its receiver")
 	}
 }
 

@@ -3,6 +3,7 @@ package conf
 import (
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
@@ -66,6 +67,17 @@ func (ds Diagnostics) Warnings() Diagnostics { return ds.only(Warning) }
 
 // Failed reports whether there is at least one error.
 func (ds Diagnostics) Failed() bool { return len(ds.Errors()) > 0 }
+
+// OnThisHost gives findings of [Config.CheckHost] about a file that may be
+// another host's: each says "on this host", none is worse than most.
+func (ds Diagnostics) OnThisHost(most Severity) Diagnostics {
+	out := slices.Clone(ds)
+	for i := range out {
+		out[i].Severity = min(out[i].Severity, most)
+		out[i].Text = "on this host: " + out[i].Text
+	}
+	return out
+}
 
 func (ds Diagnostics) only(s Severity) Diagnostics {
 	var out Diagnostics

@@ -119,7 +119,10 @@ func (l *loader) checkDiscovery(c *Cluster, n *node) {
 		l.errorf(n.pos, "C-10", "the cluster element mixes multicast %s with unicast %s; use one kind", udp[0], tcp[0])
 	}
 	for _, u := range udp {
-		if a, ok := u.Addr(); ok && !a.IsMulticast() {
+		switch a, ok := u.Addr(); {
+		case ok && a.IsMulticast() && !a.Is4():
+			l.errorf(n.pos, "C-12", "cluster connect %s: members do not meet in IPv6 groups; use a group of 224.0.0.0/4, such as udp://224.2.2.44:%d", u, u.Port)
+		case ok && !a.IsMulticast():
 			l.errorf(n.pos, "C-12", "cluster connect %s: %s is not a multicast address; use one of 224.0.0.0/4, or tcp://%s for a unicast member", u, a, u.Authority())
 		}
 	}
