@@ -92,10 +92,10 @@ func (r *Realm) Challenge(native bool) string {
 	return s
 }
 
+var quoter = strings.NewReplacer(`\`, `\\`, `"`, `\"`)
+
 // quotedText makes s fit between the quotes of a quoted-string (RFC 9110 §5.6.4).
-func quotedText(s string) string {
-	return strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(headerText(s))
-}
+func quotedText(s string) string { return quoter.Replace(headerText(s)) }
 
 // headerText leaves out control characters.
 func headerText(s string) string {

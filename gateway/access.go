@@ -123,6 +123,11 @@ func bare(rw http.ResponseWriter) {
 // deny answers for a service that was not asked.
 func deny(rw http.ResponseWriter, status int) {
 	bare(rw)
+	page(rw, status)
+}
+
+// page answers with the page of a status.
+func page(rw http.ResponseWriter, status int) {
 	rw.Header().Set("Content-Type", "text/html")
 	rw.WriteHeader(status)
 	fmt.Fprintf(rw, "<html><head></head><body><h1>%d %s</h1></body></html>", status, http.StatusText(status))

@@ -34,7 +34,7 @@ type bridge struct{ pages http.Handler }
 func (b bridge) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 	name := r.URL.Query().Get(".kr")
 	if name == "" || strings.Trim(name, "abcdefghijklmnopqrstuvwxyz0123456789") != "" {
-		http.NotFound(rw, r)
+		page(rw, http.StatusNotFound)
 		return
 	}
 	if name == "xsc" || name == "xsp" {

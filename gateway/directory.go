@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io/fs"
 	"net/http"
+	"sync/atomic"
 
 	"github.com/kzfast/kzfast/conf"
 	"github.com/kzfast/kzfast/service/directory"
@@ -24,19 +25,46 @@ func makeDirectory(g *Gateway, s *service) error {
 	}
 	if _, err := directory.New(o); errors.Is(err, fs.ErrNotExist) {
 		g.log.Warn("directory missing", "service", s.conf.Name, "directory", p.Directory)
-		s.http = func(*conf.Accept) (http.Handler, error) { return http.NotFoundHandler(), nil }
-		return nil
 	}
 	s.http = func(a *conf.Accept) (http.Handler, error) {
 		o := o
 		o.Prefix = a.URI.Path
 		h, err := directory.New(o)
-		if err != nil || s.conf.AcceptOptions.KeepQuery {
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+			return &missing{o: o, keepQuery: s.conf.AcceptOptions.KeepQuery}, nil
+		case err != nil || s.conf.AcceptOptions.KeepQuery:
 			return h, err
 		}
 		return withoutQuery(h), nil
 	}
 	return nil
+}
+
+// A missing directory answers 404 until it is there.
+type missing struct {
+	o         directory.Options
+	keepQuery bool
+	found     atomic.Pointer[http.Handler]
+}
+
+// ServeHTTP implements [http.Handler].
+func (m *missing) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
+	if h := m.found.Load(); h != nil {
+		(*h).ServeHTTP(rw, r)
+		return
+	}
+	d, err := directory.New(m.o)
+	if err != nil {
+		page(rw, http.StatusNotFound)
+		return
+	}
+	var h http.Handler = d
+	if !m.keepQuery {
+		h = withoutQuery(d)
+	}
+	m.found.Store(&h)
+	h.ServeHTTP(rw, r)
 }
 
 // withoutQuery keeps the query of a request off the redirect to a directory's

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"github.com/kzfast/kzfast/session"
 )
 
 func echoAt(name, accept, options string) string {
@@ -168,5 +170,25 @@ func TestBalanceFaultsReachTheUser(t *testing.T) {
 				t.Errorf("faults:\n%s\nwant %s, %q and the place", text, c.rule, c.text)
 			}
 		})
+	}
+}
+
+// TestUpgradesFindTheirWay holds the rules of ADR 0010.
+func TestUpgradesFindTheirWay(t *testing.T) {
+	ws, deep, http := &session.Route{Name: "ws"}, &session.Route{Name: "deep"}, &session.Route{Name: "http", HTTP: true}
+	at := []byte("h:80")
+	r := newRoutes()
+	r.add("h:80", binding{"/", session.KindWebSocket, ws}, false)
+	r.add("h:80", binding{"/app/", session.KindHTTP, http}, false)
+	r.add("h:80", binding{"/app/live", session.KindWebSocket, deep}, false)
+	for path, want := range map[string]*session.Route{
+		"/": ws, "/x": ws, "/app": ws, "/app/": http, "/app/ws": http, "/app/live": deep, "/app/live/": deep, "/app/live/x": deep,
+	} {
+		if got, _ := r.Route(at, []byte(path), session.KindWebSocket); got != want {
+			t.Errorf("%s goes to %v, want %s", path, got, want.Name)
+		}
+	}
+	if got, rest := r.Route(at, []byte("/app/x"), session.KindHTTP); got != http || string(rest) != "x" {
+		t.Errorf("plain HTTP goes to %v, %q", got, rest)
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"crypto/x509/pkix"
 	"encoding/binary"
 	"encoding/pem"
+	"fmt"
 	"io"
 	"math/big"
 	"net"
@@ -208,5 +209,60 @@ func TestKeepAlive(t *testing.T) {
 	all, err := io.ReadAll(c)
 	if err != nil || !strings.HasSuffix(string(all), "page") {
 		t.Errorf("%q, %v; want the page, then the end before %v", all, err, patience)
+	}
+}
+
+// Directories may be made later than the gateway is started.
+func TestDirectoryMadeLater(t *testing.T) {
+	const ip = "127.0.0.51"
+	s := newStage(t)
+	at := hostPort(ip, freePort(t, ip))
+	later := filepath.Join(s.web, "later")
+	s.web = later
+	start(t, s.directory("http://"+at+"/", "", ""))
+	r := get(t, at, "/page.html", at)
+	if text := body(t, r); r.StatusCode != 404 || text != "<html><head></head><body><h1>404 Not Found</h1></body></html>" || r.Header.Get("Server") == "" {
+		t.Errorf("got %s %v %q", r.Status, r.Header, text)
+	}
+	if err := os.Mkdir(later, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(later, "page.html"), []byte("here"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if text := body(t, get(t, at, "/page.html", at)); text != "here" {
+		t.Errorf("got %q", text)
+	}
+}
+
+// HTTP/1.0 connections end with their answer, and stay what they are when a
+// loop takes them back.
+func TestOldHTTP(t *testing.T) {
+	const ip = "127.0.0.52"
+	s := newStage(t)
+	at := hostPort(ip, freePort(t, ip))
+	start(t, s.directory("http://"+at+"/", "", ""))
+	c, err := net.Dial("tcp", at)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	c.SetDeadline(time.Now().Add(patience))
+	fmt.Fprintf(c, "GET /page.html HTTP/1.0\r\nHost: %s\r\nConnection: keep-alive\r\n\r\n", at)
+	if all, err := io.ReadAll(c); err != nil || strings.Contains(strings.ToLower(string(all)), "keep-alive") {
+		t.Errorf("got %q, %v, want an answer and the end", all, err)
+	}
+}
+
+// A method named in the query is for clients that prove where they come from.
+func TestQueryMethod(t *testing.T) {
+	for origin, want := range map[string]string{"": "GET", "http://page.test": "DELETE"} {
+		r := httptest.NewRequest("GET", "/x?.km=D", nil)
+		if origin != "" {
+			r.Header.Set("X-Origin", origin)
+		}
+		if !emulateMethod(r) || r.Method != want {
+			t.Errorf("origin %q: %s, want %s", origin, r.Method, want)
+		}
 	}
 }

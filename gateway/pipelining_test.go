@@ -147,7 +147,9 @@ func TestRefusalsAreAlike(t *testing.T) {
 		return a, text
 	}
 	host := "Host: " + at + "\r\n"
+	hostless := "GET http://" + at + "/page.html HTTP/1.1\r\nConnection: close\r\n\r\n"
 	for want, request := range map[int]string{
+		200: hostless,
 		400: "GET / HTTP/1.1\r\n" + host + "Content-Length: 1\r\nContent-Length: 2\r\n\r\n",
 		501: "POST / HTTP/1.1\r\n" + host + "Transfer-Encoding: gzip\r\n\r\n",
 		505: "GET / HTTP/3.0\r\n" + host + "\r\n",

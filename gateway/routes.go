@@ -48,17 +48,28 @@ func (t *routes) insert(authority string, b binding) {
 	t.byAuthority[authority] = list
 }
 
-// Route implements [session.Router].
+// Route implements [session.Router]. An upgrade that no WebSocket service is
+// bound for is routed as plain HTTP, so that http.proxy can tunnel it; nor does
+// a WebSocket service keep one to itself that it would refuse, for what is
+// behind its path, if an HTTP service with a longer path covers it (ADR 0010).
 func (t *routes) Route(authority, path []byte, kind session.Kind) (*session.Route, []byte) {
 	list := t.byAuthority[string(authority)]
+	route, rest := find(list, path, kind)
+	if kind == session.KindHTTP || route != nil && (len(rest) == 0 || string(rest) == "/") {
+		return route, rest
+	}
+	if http, below := find(list, path, session.KindHTTP); route == nil || http != nil && http.HTTP && len(below) < len(rest) {
+		return http, below
+	}
+	return route, rest
+}
+
+// find is the longest binding of a kind that covers path.
+func find(list []binding, path []byte, kind session.Kind) (route *session.Route, rest []byte) {
 	for i := range list {
-		b := &list[i]
-		if b.kind == kind && matches(b.path, path) {
+		if b := &list[i]; b.kind == kind && matches(b.path, path) {
 			return b.route, path[len(b.path):]
 		}
-	}
-	if kind == session.KindWebSocket {
-		return t.Route(authority, path, session.KindHTTP)
 	}
 	return nil, nil
 }

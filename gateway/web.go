@@ -92,18 +92,21 @@ func (w *web) stop(ctx context.Context) {
 func (w *web) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 	v := r.Context().Value(visitKey{}).(*visit)
 	v.requests++
-	if r.RequestURI == session.RefusedTarget && v.conn.Refused() {
+	if r.RequestURI == session.ReturnTarget && v.conn.Returns() {
 		w.giveBack(rw, r, v.conn)
 		return
 	}
 	route := w.find(r)
 	switch {
 	case route == nil && v.requests == 1:
-		http.NotFound(rw, r)
+		deny(rw, http.StatusNotFound)
 		return
 	case route == nil:
 		w.giveBack(rw, r, v.conn)
 		return
+	}
+	if !r.ProtoAtLeast(1, 1) {
+		rw.Header().Set("Connection", "close") // whatever it asks for (spec/protocol.md §1.6)
 	}
 	if w.g.shape.Server != "" {
 		rw.Header().Set("Server", w.g.shape.Server)
@@ -162,9 +165,10 @@ func singleSlashes(path string) []byte {
 
 // emulateMethod gives r the method that its client could not send: one in
 // front of the path, or a token in the query (spec/protocol.md §0, §1.8). It
-// reports false when the client has no right to the former.
+// reports false when the client has no right to the former. The token counts
+// with an X-Origin only: without, any page's image could delete (ADR 0010).
 func emulateMethod(r *http.Request) bool {
-	if params, _ := wse.ParseParams([]byte(r.URL.RawQuery)); params.Method != "" {
+	if params, _ := wse.ParseParams([]byte(r.URL.RawQuery)); params.Method != "" && header(r, "X-Origin") != nil {
 		r.Method = params.Method
 	}
 	method, rest, found := origin.ParseMethodPath([]byte(r.URL.Path))
@@ -186,7 +190,7 @@ func emulateMethod(r *http.Request) bool {
 }
 
 // giveBack returns a connection to an event loop, because its request is for
-// what only a loop serves. The request's head is written anew in front of
+// what only a loop serves, or judges. The request's head is written anew in front of
 // what else was read.
 func (w *web) giveBack(rw http.ResponseWriter, r *http.Request, handed session.HandedConn) {
 	c, buffered, err := http.NewResponseController(rw).Hijack()
@@ -204,7 +208,7 @@ func (w *web) giveBack(rw http.ResponseWriter, r *http.Request, handed session.H
 
 // appendHead renders the head of r as an HTTP/1.1 request.
 func appendHead(dst []byte, r *http.Request) []byte {
-	dst = fmt.Appendf(dst, "%s %s HTTP/1.1\r\nHost: %s\r\n", r.Method, r.RequestURI, r.Host)
+	dst = fmt.Appendf(dst, "%s %s HTTP/%d.%d\r\nHost: %s\r\n", r.Method, r.RequestURI, r.ProtoMajor, r.ProtoMinor, r.Host)
 	for name, values := range r.Header {
 		for _, v := range values {
 			dst = fmt.Appendf(dst, "%s: %s\r\n", name, v)

@@ -165,7 +165,7 @@ func (x *exchange) redirect(name []byte, a *Answer, cors []wsproto.Field, keep b
 func (x *exchange) none(a *Answer) int {
 	status := a.NoneStatus
 	if status == 404 {
-		return x.notFound()
+		return x.reject(errNotFound, nil)
 	}
 	if status == 400 {
 		return x.reject(&wsproto.StatusError{Status: 400, Reason: "Bad Request"}, nil)

@@ -39,7 +39,7 @@ func (x *exchange) plain(r *wsproto.Request, p []byte, n int) int {
 	case c.place == placeNone:
 		return x.notFound()
 	case c.place == placeWeb:
-		return x.handOver(p)
+		return x.handOver(withHost(r, p))
 	case c.params.Parse(r.RawQuery) != nil:
 		return x.refuse(errCall)
 	}

@@ -1,6 +1,7 @@
 package session
 
 import (
+	"bytes"
 	"cmp"
 	"errors"
 	"time"
@@ -197,6 +198,17 @@ func (x *exchange) handOver(p []byte) int {
 	x.leave()
 	port.Serve(&handedConn{Conn: c, limits: limits, in: prefix})
 	return -1
+}
+
+// withHost is p, at whose front r stands, with a Host line if it lacks one.
+func withHost(r *wsproto.Request, p []byte) []byte {
+	if !hostless(r) {
+		return p
+	}
+	line := bytes.IndexByte(p, '\n') + 1
+	b := append([]byte(nil), p[:line]...)
+	b = append(append(append(b, "Host: "...), r.Authority...), "\r\n"...)
+	return append(b, p[line:]...)
 }
 
 // refuse answers a request that could not be understood, and closes.
