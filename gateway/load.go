@@ -27,8 +27,16 @@ func Load(file string, o LoadOptions) (*Config, Faults) {
 }
 
 // Check checks files as 'kzfast check' does: each alone, and all that could
-// be read against one another.
-func Check(files []string, o LoadOptions) Faults {
+// be read against one another and against this host. A file is often checked
+// elsewhere than where it will run, so what this host would refuse at start is
+// a warning, unless here says that it is meant for this host: then it is an
+// error, and the balancers' names are looked up as well. Name servers may be
+// asked, each name of a file once.
+func Check(files []string, o LoadOptions, here bool) Faults {
+	most := conf.Warning
+	if here {
+		most = conf.Error
+	}
 	var all Faults
 	var members []*conf.Config
 	for _, f := range files {
@@ -36,9 +44,13 @@ func Check(files []string, o LoadOptions) Faults {
 		all = append(all, faults...)
 		if len(faults.Errors()) == 0 {
 			members = append(members, cfg)
+			all = append(all, cfg.CheckHost(conf.SystemResolver{}).OnThisHost(most)...)
 		}
 	}
-	if len(files) > 1 {
+	switch {
+	case len(files) > 1 && here:
+		all = append(all, conf.CheckMembersOn(members, conf.SystemResolver{})...)
+	case len(files) > 1:
 		all = append(all, conf.CheckMembers(members)...)
 	}
 	return all
