@@ -70,7 +70,7 @@ type Entry struct {
 
 // Bounds of an advert (cluster-management.md §2.6 R8 for bytes and entries).
 const (
-	MaxAdvertBytes = 256 << 10
+	MaxAdvertBytes = 256<<10 - 256 // leaves room for the record around it
 	MaxEntries     = 1024
 	MaxTargets     = 64   // per entry
 	MaxNameBytes   = 255  // names, zone, version, service, type
@@ -78,7 +78,8 @@ const (
 )
 
 // Validate reports every bound the advert breaks. A member must not publish an
-// advert that does not validate: peers refuse to decode it.
+// advert that does not validate: peers refuse to decode it. [Advert.Fit] makes
+// one that does.
 func (a *Advert) Validate() error {
 	var errs []error
 	for _, f := range [...]struct{ what, text string }{{"name", a.Name}, {"zone", a.Zone}, {"version", a.Version}} {
@@ -112,7 +113,7 @@ func checkName(what, s string) error {
 		return fmt.Errorf("%s of %d bytes, limit %d", what, len(s), MaxNameBytes)
 	}
 	if !utf8.ValidString(s) || strings.ContainsFunc(s, func(r rune) bool { return r < ' ' || r == 0x7f }) {
-		return fmt.Errorf("%s %q: control character or invalid UTF-8", what, s)
+		return fmt.Errorf("%s %s: control character or invalid UTF-8", what, quote(s))
 	}
 	return nil
 }
@@ -124,7 +125,7 @@ func checkURI(what, s string) error {
 	}
 	for i := range len(s) {
 		if s[i] <= ' ' || s[i] >= 0x7f {
-			return fmt.Errorf("%s URI %q: byte 0x%02x at %d", what, s, s[i], i)
+			return fmt.Errorf("%s URI %s: byte 0x%02x at %d is not visible ASCII", what, quote(s), s[i], i)
 		}
 	}
 	return nil

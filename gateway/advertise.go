@@ -13,6 +13,7 @@ type advertiser struct {
 	mu    sync.Mutex
 	state balance.State
 	last  *balance.Advert
+	told  map[string]bool // what was left out of it
 }
 
 // publish sets the member's state and tells everybody.
@@ -51,10 +52,25 @@ func (g *Gateway) advertise() {
 			})
 		}
 	}
+	for _, err := range a.Fit() {
+		g.complainOnce(err)
+	}
 	g.advert.last = a
 	g.table.Set(g.memberID(), a)
 	if g.cluster != nil {
 		g.cluster.Advertise(a.Append(nil))
+	}
+}
+
+// complainOnce says what is left out of the advert, not at each change of it.
+// Held lock: advert.mu.
+func (g *Gateway) complainOnce(err error) {
+	if text := err.Error(); !g.advert.told[text] {
+		if g.advert.told == nil {
+			g.advert.told = make(map[string]bool)
+		}
+		g.advert.told[text] = true
+		g.log.Error("advert shortened", "err", err)
 	}
 }
 
