@@ -134,7 +134,9 @@ func (m *members) discovery() {
 // connected walks connects to accepts, in both directions.
 func (m *members) connected(cs []*Config) {
 	linked := func(a, b *Config) bool {
-		return slices.ContainsFunc(a.Cluster.Connects, func(u URI) bool { return slices.Contains(b.Cluster.Accepts, u) })
+		return slices.ContainsFunc(a.Cluster.Connects, func(u URI) bool {
+			return slices.ContainsFunc(b.Cluster.Accepts, func(v URI) bool { return u == v || floating(v) && u.Port == v.Port })
+		})
 	}
 	seen := []*Config{cs[0]}
 	for i := 0; i < len(seen); i++ {
@@ -228,17 +230,34 @@ func (m *members) nodes() {
 	}
 }
 
-// clusterAccepts is M-12, and the same for our member names.
+// floating reports whether a cluster accept is another address on each host:
+// an interface or the wildcard.
+func floating(u URI) bool {
+	a, ok := u.Addr()
+	return u.Iface != "" || ok && a.IsUnspecified()
+}
+
+// clusterAccepts is M-12, and the same for our member names. Equal texts need
+// not be equal addresses: floating ones say nothing, and localhost is a name
+// of every host.
 func (m *members) clusterAccepts() {
 	accepts, names := make(map[URI]*Config), make(map[string]*Config)
 	for _, c := range m.clustered() {
 		clash := false
 		for _, u := range c.Cluster.Accepts {
-			if other := accepts[u]; other != nil && other != c {
+			switch other := accepts[u]; {
+			case other == nil || other == c || floating(u):
+			case u.Host == "localhost":
+				m.warnf(at(c), "M-12", "cluster accept %s is also that of %s; on one host give each member its own port, on several accept on a network address", u, other.File)
+				clash = true
+			default:
 				m.errorf(at(c), "M-12", "cluster accept %s is also that of %s; give each member its own address or port", u, other.File)
 				clash = true
 			}
 			accepts[u] = c
+		}
+		if c.Cluster.MemberName == "" {
+			continue // made of the address it finds at start
 		}
 		if other := names[c.Cluster.MemberName]; other != nil && !clash {
 			m.errorf(at(c), "KZ-16", "member name %q is also that of %s; names are unique: change <kz:name>", shown(c.Cluster.MemberName), other.File)

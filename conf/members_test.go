@@ -29,6 +29,9 @@ func TestCheckMembers(t *testing.T) {
 	named := func(i string) string {
 		return member(strings.Replace(clusterOf("tcp://10.0.0."+i+":1", "tcp://10.0.0.1:1"), "</cluster>", "<kz:name>m</kz:name></cluster>", 1), "n"+i, bindTo("10.0.0."+i))
 	}
+	anywhere := func(accept, i string) string {
+		return member(clusterOf("tcp://"+accept+":1", "tcp://10.0.0.1:1"), "n"+i, bindTo("10.0.0."+i))
+	}
 	reuse := `<accept-options><kz:tcp.reuse.port>enabled</kz:tcp.reuse.port></accept-options>`
 	for name, c := range map[string]struct{ a, b, want, text string }{
 		"fine":                {ok1, ok2, "", ""},
@@ -47,6 +50,11 @@ func TestCheckMembers(t *testing.T) {
 		"balancer missing":    {ok1, strings.ReplaceAll(ok2, "<name>bal<", "<name>lab<"), "M-9 error, M-9 error", "every member needs it"},
 		"node accepts":        {ok1, strings.ReplaceAll(ok2, "n2.example", "n1.example"), "M-11 warning", "redirect"},
 		"cluster accepts":     {ok1, strings.Replace(ok2, "<accept>tcp://10.0.0.2:1", "<accept>tcp://10.0.0.1:1", 1), "M-4 warning, M-12 error", "own address or port"},
+		"interface accepts":   {anywhere("@eth0", "1"), anywhere("@eth0", "2"), "", ""},
+		"wildcard accepts":    {anywhere("0.0.0.0", "1"), anywhere("0.0.0.0", "2"), "", ""},
+		"other port":          {anywhere("0.0.0.0", "1"), strings.Replace(anywhere("0.0.0.0", "2"), "0.0.0.0:1<", "0.0.0.0:2<", 1), "", ""},
+		"localhost accepts":   {anywhere("localhost", "1"), anywhere("localhost", "2"), "M-4 warning, M-12 warning", "its own port"},
+		"loopback accepts":    {anywhere("127.0.0.2", "1"), anywhere("127.0.0.2", "2"), "M-4 warning, M-12 error", "own address or port"},
 		"member names":        {named("1"), named("2"), "KZ-16 error", "kz:name"},
 		"balancer leads away": {ok1, member(clusterOf("tcp://10.0.0.9:1", "tcp://10.0.0.1:1"), "n9", bindTo("10.0.0.9")), "M-10 warning", "does not include"},
 	} {

@@ -47,7 +47,7 @@ type Cluster struct {
 	Connects []URI // all tcp, or one udp
 	Pos      Pos
 
-	MemberName         string    // kz:name, the first accept URI when not set; stable over restarts
+	MemberName         string    // kz:name, else the first accept URI; "" when that is an interface or the wildcard: the member's address; stable over restarts
 	Profile            string    // kz:profile: fast, lan, wan
 	Advertise          string    // kz:advertise host or host:port told to other members; "" the accept
 	MulticastInterface string    // kz:multicast.interface; "" the one that owns the accept address

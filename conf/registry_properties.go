@@ -62,7 +62,7 @@ var kzRows = []Entry{
 	row("kz:gateway", "kz:bridge.directory", Path, "", "directory of the vendor library's bridge pages, NAME.html for /?.kr=NAME"),
 	word("kz:gateway", "kz:balance.port-mapping", "refused", "accept and balance URIs may differ in port, path and scheme", "refused", "allowed"),
 
-	row("cluster", "kz:name", Name, "", "name of this member, stable over restarts and unique; its first accept URI"),
+	row("cluster", "kz:name", Name, "", "name of this member, stable over restarts and unique; its first accept URI, its address when that is an interface or 0.0.0.0"),
 	row("cluster", "kz:key-file", Path, "", "file of base64 keys, 16, 24 or 32 bytes each, first is primary; gossip is in clear without it"),
 	word("cluster", "kz:profile", "fast", "how fast a silent death is noticed", "fast", "lan", "wan"),
 	row("cluster", "kz:advertise", Name, "", "host or host:port other members should use; the accept"),

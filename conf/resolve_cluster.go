@@ -46,7 +46,7 @@ func (l *loader) resolveCluster() {
 	}
 	l.checkClusterPorts(c, n)
 	l.checkDiscovery(c, n)
-	if c.MemberName == "" && len(c.Accepts) > 0 {
+	if c.MemberName == "" && len(c.Accepts) > 0 && !floating(c.Accepts[0]) {
 		c.MemberName = c.Accepts[0].String()
 	}
 	if fault := nameFault(c.MemberName); fault != "" && s.has("kz:name") {
