@@ -45,12 +45,14 @@ type Directory struct {
 	refs    map[reference]int
 	shared  int // references held more than once
 	warned  map[reference]bool
+	rivals  map[rivalry]bool // pairs of members said to share a name
 }
 
 // A reference is a target as the balancer map of the predecessor knew it.
 type reference struct{ balancer, uri string }
 
-// A member is the writer's record of one member.
+// A member is the writer's record of one member. name is what affinity calls
+// it, see rename.
 type member struct {
 	id, name string
 	self     bool
@@ -82,6 +84,7 @@ func New(o Options) *Directory {
 		next:    make(map[string]*atomic.Uint32),
 		refs:    make(map[reference]int),
 		warned:  make(map[reference]bool),
+		rivals:  make(map[rivalry]bool),
 	}
 	d.table.Store(&table{})
 	return d
@@ -102,10 +105,7 @@ func (d *Directory) Set(id string, a *Advert) {
 		m.showCounts()
 		return
 	}
-	m.name = own.Name
-	if m.name == "" {
-		m.name = id
-	}
+	d.rename()
 	d.offer(m)
 	d.swap()
 }
@@ -121,6 +121,7 @@ func (d *Directory) Drop(id string) {
 	d.release(m)
 	delete(d.members, id)
 	d.order = slices.Sorted(maps.Keys(d.members))
+	d.rename()
 	d.swap()
 }
 
