@@ -192,7 +192,16 @@ func (l *loader) missing(parent *node, e *Entry) {
 // strayText: containers hold elements only.
 func (l *loader) strayText(n *node) {
 	if n.text != "" && !n.bad {
-		l.errorf(n.pos, "E-1", "%s<%s> holds elements, but also the text %q; remove the text", l.inService(n), n.tag(), shown(collapse(n.text)))
+		at := n.pos
+		for _, p := range n.pieces {
+			if strings.TrimSpace(p.text) != "" {
+				if at = p.pos; !p.cdata {
+					at = firstWord(p.pos, p.text)
+				}
+				break
+			}
+		}
+		l.errorf(at, "E-1", "%s<%s> holds elements, but also the text %q; remove the text", l.inService(n), n.tag(), shown(collapse(n.text)))
 	}
 }
 

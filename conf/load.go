@@ -51,9 +51,10 @@ type loader struct {
 	ns            Namespace
 	params        *parameters
 	expandedBytes int
-	balances      map[use]Pos       // where each balance URI stands
-	unsure        bool              // a URI or type of a service could not be read: nothing is said about counterparts
-	users         map[string]*Users // by path, so that a file is read once
+	balances      map[use]Pos          // where each balance URI stands
+	unsure        bool                 // a URI or type of a service could not be read: nothing is said about counterparts
+	users         map[string]*Users    // by path, so that a file is read once
+	userFiles     map[*LoginModule]Pos // where each module names its file
 }
 
 func newLoader(name string, o Options) *loader {
@@ -64,7 +65,8 @@ func newLoader(name string, o Options) *loader {
 		cfg:     &Config{File: abs(name)},
 		users:   make(map[string]*Users),
 
-		balances: make(map[use]Pos),
+		balances:  make(map[use]Pos),
+		userFiles: make(map[*LoginModule]Pos),
 	}
 	l.cfg.Dir = filepath.Dir(l.cfg.File)
 	if d := l.defines["GATEWAY_CONFIG_DIRECTORY"]; d != "" {
@@ -81,6 +83,9 @@ func newLoader(name string, o Options) *loader {
 func (l *loader) sniff(data []byte) bool {
 	root, fault := parseTree(l.file, data)
 	if fault != nil {
+		if fault.empty {
+			fault.text += "; it needs a <gateway-config>"
+		}
 		l.errorf(fault.pos, "X-1", "%s", fault.text)
 		return false
 	}

@@ -15,7 +15,7 @@ var optionRows = []Entry{
 	row("accept-options", "ssl.bind", BindValue, "", "socket of TLS accepts without a nearer bind"),
 	row("accept-options", "tls.bind", BindValue, "", "").aliasOf("ssl.bind"),
 	row("accept-options", "tcp.bind", BindValue, "", "socket of all stream accepts without a nearer bind"),
-	row("accept-options", "ws.maximum.message.size", Size, "128k", "largest message a client may send, fragments together; more closes with 1009"),
+	row("accept-options", "ws.maximum.message.size", Size, "128k", "largest message a client may send, fragments together; more closes with 1009; 0 is taken as the default, with a warning"),
 	row("accept-options", "ws.inactivity.timeout", Interval, "0", "silence after which the connection is dropped; a ping goes out after half; 0 off"),
 	row("accept-options", "http.keepalive.timeout", Interval, "30 s", "idle time between requests, whole seconds; ws.inactivity.timeout when only that is set; the longest of the HTTP services on a socket"),
 	row("accept-options", "http.server.header", Switch, "enabled", "send the Server header"),

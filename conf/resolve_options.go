@@ -19,7 +19,7 @@ func (l *loader) resolveOptions(n *node, s *Service) {
 func (l *loader) acceptOptions(n *node, s settings) AcceptOptions {
 	o := AcceptOptions{
 		Binds:               l.binds(n, s),
-		MaximumMessageSize:  s.size("ws.maximum.message.size"),
+		MaximumMessageSize:  l.messageSize(n, s),
 		InactivityTimeout:   s.interval("ws.inactivity.timeout"),
 		ServerHeader:        s.on("http.server.header", "enabled"),
 		MaximumOutboundRate: s.rate("tcp.maximum.outbound.rate"),
@@ -46,6 +46,19 @@ func (l *loader) acceptOptions(n *node, s settings) AcceptOptions {
 		}
 	}
 	return o
+}
+
+// messageSize is ws.maximum.message.size. 0 is neither "no message" nor "no
+// limit" anywhere: the default stays, and that is said.
+func (l *loader) messageSize(n *node, s settings) int64 {
+	const tag = "ws.maximum.message.size"
+	size := s.size(tag)
+	if size == 0 {
+		def := entry(s.block, tag).Default
+		l.warnf(s.pos(tag), "KZ-5", "%s: <%s> 0 does not lift the limit, the default of %s stays; write the size of the largest message, such as 1M", l.service(n), tag, def)
+		size, _ = parseSize(def)
+	}
+	return size
 }
 
 // keepalive is http.keepalive.timeout in whole seconds: 30 s when it is not

@@ -174,4 +174,5 @@ func (l *loader) resolveFileModule(n *node, m *LoginModule) {
 	}
 	m.Options["file"] = s.text("file")
 	m.File = l.path(s.text("file"))
+	l.userFiles[m] = s.pos("file")
 }

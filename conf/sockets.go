@@ -207,7 +207,7 @@ func (l *loader) checkRealms() {
 		}
 		for _, m := range r.Modules {
 			if m.File != "" {
-				m.Users = l.loadUsers(m.File, severity)
+				m.Users = l.loadUsers(m.File, l.userFiles[m], severity)
 			}
 		}
 	}

@@ -82,10 +82,28 @@ func (n *node) value(tag string) (string, bool) {
 	return c.text, true
 }
 
+// firstWord is where the first character of text that is no white space
+// stands, when text starts at p.
+func firstWord(p Pos, text string) Pos {
+	for _, c := range []byte(text) {
+		switch c {
+		case '\n':
+			p.Line++
+			p.Col = 1
+		case ' ', '\t', '\r':
+			p.Col++
+		default:
+			return p
+		}
+	}
+	return p
+}
+
 // A syntaxError is a fault of the XML itself.
 type syntaxError struct {
-	pos  Pos
-	text string
+	pos   Pos
+	text  string
+	empty bool // no element at all: the caller knows which one is wanted
 }
 
 func (e *syntaxError) Error() string { return e.text }
@@ -94,11 +112,11 @@ func (e *syntaxError) Error() string { return e.text }
 func parseTree(file string, data []byte) (*node, *syntaxError) {
 	top := Pos{File: file, Line: 1, Col: 1}
 	if len(data) > maxFileBytes {
-		return nil, &syntaxError{top, "the file is larger than 4 MB; a configuration is a few kilobytes, split off what is not configuration"}
+		return nil, &syntaxError{pos: top, text: "the file is larger than 4 MB; a configuration is a few kilobytes, split off what is not configuration"}
 	}
 	text, err := toUTF8(data)
 	if err != nil {
-		return nil, &syntaxError{top, err.Error()}
+		return nil, &syntaxError{pos: top, text: err.Error()}
 	}
 	b := treeBuilder{file: file, src: text}
 	b.dec = xml.NewDecoder(bytes.NewReader(text))
@@ -130,7 +148,7 @@ func (b *treeBuilder) run() *syntaxError {
 		tok, err := b.dec.Token()
 		if errors.Is(err, io.EOF) {
 			if b.root == nil {
-				return &syntaxError{pos, "the file holds no element; it needs a <gateway-config>"}
+				return &syntaxError{pos: pos, text: "the file holds no element", empty: true}
 			}
 			return nil
 		}
@@ -153,14 +171,14 @@ func (b *treeBuilder) token(tok xml.Token, pos Pos, offset int64) *syntaxError {
 	case xml.CharData:
 		if b.open == nil {
 			if len(bytes.TrimSpace(t)) > 0 {
-				return &syntaxError{pos, "there is text outside the document element; remove it"}
+				return &syntaxError{pos: firstWord(pos, string(t)), text: "there is text outside the document element; remove it"}
 			}
 			return nil
 		}
 		cdata := bytes.HasPrefix(b.src[offset:], []byte("<![CDATA["))
 		b.open.pieces = append(b.open.pieces, piece{string(t), cdata, pos})
 	case xml.Directive:
-		return &syntaxError{pos, "a DOCTYPE or other declaration is not allowed; remove it"}
+		return &syntaxError{pos: pos, text: "a DOCTYPE or other declaration is not allowed; remove it"}
 	}
 	return nil
 }
@@ -171,15 +189,15 @@ func (b *treeBuilder) start(t xml.StartElement, pos Pos) *syntaxError {
 	case b.open != nil:
 		b.open.children = append(b.open.children, n)
 	case b.root != nil:
-		return &syntaxError{pos, "there is a second document element; a file has one"}
+		return &syntaxError{pos: pos, text: "there is a second document element; a file has one"}
 	default:
 		b.root = n
 	}
 	if b.depth++; b.depth > maxDepth {
-		return &syntaxError{pos, "elements are nested deeper than 64 levels; no configuration needs that"}
+		return &syntaxError{pos: pos, text: "elements are nested deeper than 64 levels; no configuration needs that"}
 	}
 	if b.count++; b.count > maxElements {
-		return &syntaxError{pos, "the file holds more than 20000 elements; split it into several members"}
+		return &syntaxError{pos: pos, text: "the file holds more than 20000 elements; split it into several members"}
 	}
 	b.open = n
 	return nil
@@ -193,5 +211,5 @@ func (b *treeBuilder) broken(err error) *syntaxError {
 		text = se.Msg
 	}
 	text = strings.TrimPrefix(text, "xml: ")
-	return &syntaxError{b.pos(), "not well-formed XML: " + shown(text) + "; correct the markup here or just before"}
+	return &syntaxError{pos: b.pos(), text: "not well-formed XML: " + shown(text) + "; correct the markup here or just before"}
 }

@@ -1,6 +1,7 @@
 package conf
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 )
@@ -12,20 +13,24 @@ var oldUsersNamespaces = []string{
 	"http://xmlns.kaazing.org/jaas-config/battlestar",
 }
 
-// loadUsers reads a user file (§13.4), once per path. Faults are reported as
-// warnings when nothing depends on the file.
-func (l *loader) loadUsers(path string, s Severity) *Users {
+// loadUsers reads a user file (§13.4), once per path, that the configuration
+// names at the position named. Faults are reported as warnings when nothing
+// depends on the file.
+func (l *loader) loadUsers(path string, named Pos, s Severity) *Users {
 	if u, ok := l.users[path]; ok {
 		return u
 	}
 	l.users[path] = nil
 	data, err := readFile(path)
 	if err != nil {
-		l.add(Pos{File: path}, "T-11", s, "user file: %v; create it or correct <file> of the login module", err)
+		l.add(named, "T-11", s, "user file %s: %v; create it or correct <file> of the login module", path, err)
 		return nil
 	}
 	root, fault := parseTree(path, data)
 	if fault != nil {
+		if fault.empty {
+			fault.text += fmt.Sprintf("; it needs a <jaas-config xmlns=%q>", usersNamespace)
+		}
 		l.add(fault.pos, "T-11", s, "user file: %s", fault.text)
 		return nil
 	}
