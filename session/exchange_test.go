@@ -174,14 +174,20 @@ func TestRelay(t *testing.T) {
 		t.Fatalf("dialled %v, want %v", dialled, addr)
 	}
 	member := l.dials[0]
-	want := strings.NewReplacer("/echo HTTP", "/echo?a=1 HTTP", "localhost:8001", "127.0.0.5:8001").Replace(upgradeHead) + "early"
+	want := strings.NewReplacer("/echo HTTP", "/echo?a=1 HTTP", "localhost:8001", "127.0.0.5:8001").Replace(upgradeHead)
 	if got := member.text(); got != want {
 		t.Fatalf("member was sent %q, want %q", got, want)
 	}
 	member.take()
 	frame := string(plain(wsproto.OpText, true, []byte("hi")))
-	for _, part := range []string{upgradeAnswer[:40], upgradeAnswer[40:], frame} {
+	for i, part := range []string{upgradeAnswer[:40], upgradeAnswer[40:], frame} {
+		if got := member.text(); got != "" && i < 2 {
+			t.Fatalf("member was sent %q before it agreed", got)
+		}
 		member.data([]byte(part))
+	}
+	if got := string(member.take()); got != "early" {
+		t.Fatalf("member was sent %q, want what the client was early with", got)
 	}
 	want = strings.TrimSuffix(upgradeAnswer, "\r\n") + "Set-Cookie: gwha-x=1\r\n\r\n" + frame
 	if got := c.text(); got != want {
@@ -204,6 +210,26 @@ func TestRelay(t *testing.T) {
 	member.handler.Closed(nil)
 	if !c.closed {
 		t.Fatal("client kept after its member is gone")
+	}
+}
+
+// What a member refuses is answered, and no more asked of it.
+func TestRelayRefused(t *testing.T) {
+	w, l := newTestWorker()
+	route, _ := balancerRoute(Answer{Action: ActionRelay, Dial: netip.MustParseAddrPort("127.0.0.5:8001"), Authority: "127.0.0.5:8001", Path: "/echo"})
+	c := connect(w, route)
+	c.data([]byte(upgradeHead + "GET /early HTTP/1.1\r\n\r\n"))
+	member := l.dials[0]
+	member.take()
+	const refusal = "HTTP/1.1 403 Forbidden\r\nContent-Length: 2\r\n\r\n"
+	member.data([]byte(refusal + "n"))
+	member.data([]byte("o"))
+	c.data([]byte("GET /late HTTP/1.1\r\n\r\n"))
+	if got := c.text(); got != refusal+"no" {
+		t.Errorf("client got %q", got)
+	}
+	if got := member.text(); got != "" || member.timeout <= 0 {
+		t.Errorf("member was sent %q, and is waited for %v", got, member.timeout)
 	}
 }
 

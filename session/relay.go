@@ -1,6 +1,7 @@
 package session
 
 import (
+	"bytes"
 	"strings"
 
 	"github.com/valyala/bytebufferpool"
@@ -20,6 +21,7 @@ type relay struct {
 	far    relayEnd
 	answer *bytebufferpool.ByteBuffer // the member's response head until it is whole
 	cookie []byte                     // Set-Cookie value for the response
+	early  []byte                     // sent by the client before the member agreed
 	open   bool                       // the member answered 101
 }
 
@@ -37,7 +39,8 @@ func (x *exchange) relay(route *Route, a *Answer, r *wsproto.Request, p []byte, 
 	w := x.w
 	y := &relay{w: w, route: route, answer: bytebufferpool.Get(), cookie: append([]byte(nil), a.SetCookie...)}
 	w.out = appendRelayed(w.out[:0], r, a)
-	request := append(append([]byte(nil), w.out...), p[n:]...)
+	request := append([]byte(nil), w.out...)
+	y.early = append(y.early, p[n:]...)
 	y.near = relayEnd{r: y, t: x.t, other: &y.far, data: y.fromClient}
 	y.far = relayEnd{r: y, other: &y.near, data: y.fromMember}
 	x.t.SetTimeout(0)
@@ -74,12 +77,14 @@ func appendRelayed(dst []byte, r *wsproto.Request, a *Answer) []byte {
 }
 
 // fromClient passes on what the client sends; before the member agreed it is
-// held back by pausing, so at most one read is queued.
+// held, and the client is not read from again.
 func (y *relay) fromClient(p []byte) {
-	y.far.forward(p)
 	if !y.open {
+		y.early = append(y.early, p...)
 		y.near.t.Pause()
+		return
 	}
+	y.far.forward(p)
 }
 
 // fromMember waits for the response head, puts our cookie into it, and then
@@ -99,8 +104,15 @@ func (y *relay) fromMember(p []byte) {
 		return
 	}
 	y.open = true
-	y.far.t.SetTimeout(0)
 	head := y.answer.B[:end]
+	if switched(head) {
+		y.far.t.SetTimeout(0)
+	} else {
+		// What follows is the refusal, for which the member has its time; the
+		// client must not ask it for anything past our rules.
+		y.near.data = func([]byte) {}
+		y.far.t.SetTimeout(y.w.shape.HeadTimeout)
+	}
 	y.near.t.Write(head)
 	if len(y.cookie) > 0 {
 		y.near.t.Write([]byte("Set-Cookie: "))
@@ -109,7 +121,17 @@ func (y *relay) fromMember(p []byte) {
 	}
 	y.near.t.Write(y.answer.B[end:])
 	y.drop()
+	if len(y.early) > 0 {
+		y.near.data(y.early)
+		y.early = nil
+	}
 	y.near.t.Resume()
+}
+
+// switched reports whether a response head is that of a 101.
+func switched(head []byte) bool {
+	_, status, _ := bytes.Cut(head, []byte(" "))
+	return bytes.HasPrefix(status, []byte("101 "))
 }
 
 const maxRelayedHead = 16 << 10
