@@ -24,7 +24,7 @@ func check(args ...string) (string, error) {
 func TestCheckHoldsFilesAgainstThisHost(t *testing.T) {
 	for _, c := range []struct{ accept, rule string }{
 		{"tcp://@nope0:29001", "B-5"},
-		{"ws://192.0.2.1:29001/x", "B-4"},
+		{"ws://198.51.100.1:29001/x", "B-4"},
 	} {
 		file := filepath.Join(t.TempDir(), "member.xml")
 		body := `<gateway-config xmlns="http://xmlns.kaazing.org/2016/06/gateway"><service><name>echo</name><accept>` + c.accept + `</accept><type>echo</type></service></gateway-config>`
