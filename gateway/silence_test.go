@@ -1,8 +1,10 @@
 package gateway
 
 import (
+	"errors"
 	"io"
 	"net"
+	"os"
 	"testing"
 	"time"
 
@@ -37,5 +39,28 @@ func TestSilentConnection(t *testing.T) {
 	p.widen(&conf.AcceptOptions{KeepaliveTimeout: time.Minute}, false)
 	if p.Idle != 0 {
 		t.Errorf("waits %v, want what the gateway says", p.Idle)
+	}
+}
+
+// A head that does not come to its end is cut at the deadline, be it the first
+// of its connection or a later one, which comes to an HTTP service.
+func TestSlowHead(t *testing.T) {
+	const ip = "127.0.0.53"
+	s := newStage(t)
+	at := hostPort(ip, freePort(t, ip))
+	start(t, s.directory("http://"+at+"/", "<http.keepalive.timeout>600s</http.keepalive.timeout>", "")+
+		"<kz:gateway><kz:handshake.timeout>1s</kz:handshake.timeout></kz:gateway>")
+	good := "GET /page.html HTTP/1.1\r\nHost: " + at + "\r\n\r\n"
+	for _, sent := range []string{"GET /pa", good + "GET /pa"} {
+		c, err := net.Dial("tcp", at)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		c.SetReadDeadline(time.Now().Add(patience))
+		io.WriteString(c, sent)
+		if _, err := io.ReadAll(c); errors.Is(err, os.ErrDeadlineExceeded) {
+			t.Errorf("%q: not cut", sent)
+		}
 	}
 }
