@@ -328,6 +328,15 @@ func TestEnvelopedPage(t *testing.T) {
 		t.Errorf("got %s %v %q", r.Status, r.Header, got)
 	}
 	etag := r.Header.Get("ETag")
+	if c, err := net.Dial("tcp", strings.TrimPrefix(url, "http://")); err != nil {
+		t.Error(err)
+	} else {
+		defer c.Close()
+		fmt.Fprintf(c, "GET /index.html HTTP/1.1\r\nHost: %s\r\nX-Origin: %s\r\nConnection: close\r\n\r\n", strings.TrimPrefix(url, "http://"), url)
+		if all, err := io.ReadAll(c); err != nil || !strings.Contains(string(all), "\r\nETag: "+etag) {
+			t.Errorf("wrapped: %q, %v, want an ETag line", all, err)
+		}
+	}
 	if r, got := ask("/index.html", "GET /index.html HTTP/1.1\r\nIf-None-Match: "+etag+"\r\n\r\n"); r.StatusCode != 200 || !strings.HasPrefix(got, "HTTP/1.1 304 ") {
 		t.Errorf("with its ETag %q: %s %q", etag, r.Status, got)
 	}

@@ -118,7 +118,7 @@ func (w *envelopeWriter) WriteHeader(status int) {
 		h["Date"] = nil
 	}
 	for _, f := range outer {
-		h.Add(string(f.Name), string(f.Value))
+		h[string(f.Name)] = append(h[string(f.Name)], string(f.Value)) // ETag keeps its letters
 	}
 	if n, err := strconv.Atoi(length); err == nil && !w.head {
 		h.Set("Content-Length", strconv.Itoa(n+len(inner)))
