@@ -24,23 +24,26 @@ var (
 	errFragments   = &wsproto.CloseError{Code: wsproto.CodePolicyViolation, Err: errors.New("too many small fragments")}
 )
 
-// countControl reports whether one more control frame is within bounds.
-func (s *WebSocket) countControl() bool {
-	if second := uint8(s.inactive.last / 100); second != s.second {
-		s.second, s.controls = second, 0
+// A controlRate counts the control frames of the current second.
+type controlRate struct{ second, count uint8 }
+
+// within reports whether one more control frame is within bounds.
+func (r *controlRate) within(w *Worker) bool {
+	if second := uint8(w.ticks() / 100); second != r.second {
+		r.second, r.count = second, 0
 	}
-	s.controls++
-	return s.controls < maxControlRate
+	r.count++
+	return r.count < maxControlRate
 }
 
 // mayStillSend counts the reads since our Close. What was under way then is
 // looked through for the peer's; a peer that never stops is cut.
 func (s *WebSocket) mayStillSend() bool {
-	if s.controls == maxAfterClose {
+	if s.rate.count == maxAfterClose {
 		s.t.Abort()
 		return false
 	}
-	s.controls++
+	s.rate.count++
 	return true
 }
 

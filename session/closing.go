@@ -17,15 +17,34 @@ func (s *WebSocket) onControl(f *wsproto.Frame) {
 }
 
 // pong answers a Ping. A peer that does not read its pongs gets no more of
-// them until it does: only the latest need be answered (RFC 6455 §5.5.3).
+// them until it does: only the latest need be answered (RFC 6455 §5.5.3). A
+// Pong waits for the end of the frame under way.
 func (s *WebSocket) pong(f *wsproto.Frame) {
-	if s.state != stateOpen || s.t.Over() {
-		return
+	switch {
+	case s.state != stateOpen || s.t.Over():
+	case s.out.open:
+		s.out.owePong(f.Data)
+	default:
+		f.Op = wsproto.OpPong
+		if !s.w.reply.put(s, f) {
+			s.queueFrame(f)
+		}
 	}
-	f.Op = wsproto.OpPong
-	if !s.w.reply.put(s, f) {
-		s.writeFrame(f)
+}
+
+// payControl sends the control frames that waited for the end of a frame. Who
+// was to be pinged has all the time to answer from now on.
+func (s *WebSocket) payControl() {
+	s.w.out = s.w.out[:0]
+	if s.out.ping {
+		s.w.out = append(s.w.out, 0x89, 0)
+		s.inactive.asked(s.w)
 	}
+	if s.out.pong != nil {
+		s.w.out = wsproto.AppendFrame(s.w.out, wsproto.OpPong, s.out.pong.B)
+	}
+	s.out.settle()
+	s.write(s.w.out)
 }
 
 func (s *WebSocket) onClose(payload []byte) {
@@ -46,13 +65,20 @@ func (s *WebSocket) onClose(payload []byte) {
 }
 
 // Close implements [Channel]: our Close frame goes out after what is queued,
-// and the peer's is awaited for the close timeout.
+// and the peer's is awaited for the close timeout. Inside a frame there is no
+// place for one: the connection ends as it is, which is 1006 for the client.
 func (s *WebSocket) Close(code wsproto.Code, reason string) {
 	if s.state != stateOpen {
 		return
 	}
+	if s.out.open {
+		s.sent()
+		s.state = stateEnded
+		s.t.Close()
+		return
+	}
 	s.writeClose(code, []byte(reason))
-	s.state, s.controls = stateClosing, 0
+	s.state, s.rate.count = stateClosing, 0
 	s.t.SetTimeout(s.w.shape.CloseTimeout)
 	s.t.Resume()
 }
@@ -74,8 +100,13 @@ func (s *WebSocket) fail(err error) {
 	s.t.Close()
 }
 
-// writeClose queues a Close frame; CodeNoStatus makes an empty one.
+// writeClose queues a Close frame, unless that would end up inside a frame;
+// CodeNoStatus makes an empty one.
 func (s *WebSocket) writeClose(code wsproto.Code, reason []byte) {
+	if s.out.open {
+		s.sent()
+		return
+	}
 	s.w.out = wsproto.AppendClose(s.w.out[:0], code, reason)
 	s.write(s.w.out)
 }

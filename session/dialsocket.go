@@ -33,7 +33,8 @@ type DialedSocket struct {
 	limits   wsproto.Limits
 	held     *bytebufferpool.ByteBuffer // the answer's head, then an unfinished frame
 	shake    *wsproto.Handshake         // until the answer was checked
-	mask     [4]byte                    // of the frame being sent in chunks
+	out      outgoing
+	mask     [4]byte // of the data frame being sent in chunks
 	inactive inactivity
 	state    state
 	finished bool
@@ -137,15 +138,31 @@ func (s *DialedSocket) frame(f *wsproto.Frame) {
 	defer s.release()
 	switch {
 	case f.Op == wsproto.OpPing:
-		if s.state == stateOpen {
-			f.Op = wsproto.OpPong
-			s.send(f)
-		}
+		s.pong(f.Data)
 	case f.Op == wsproto.OpClose:
 		s.onClose(f.Data)
 	case !f.Op.Control() && s.state == stateOpen:
 		s.recv.Frame(s, f)
 	}
+}
+
+// pong answers a Ping, after the end of the frame under way. A back end that
+// does not read gets none, as in [WebSocket.pong].
+func (s *DialedSocket) pong(payload []byte) {
+	switch {
+	case s.state != stateOpen || s.t.Over():
+	case s.out.open:
+		s.out.owePong(payload)
+	default:
+		s.control(wsproto.OpPong, payload)
+	}
+}
+
+// control sends a control frame, under a mask of its own: that of a data frame
+// may still be needed.
+func (s *DialedSocket) control(op wsproto.Opcode, payload []byte) {
+	s.w.out = wsproto.AppendMaskedFrame(s.w.out[:0], op, payload, s.freshMask())
+	s.t.Write(s.w.out)
 }
 
 func (s *DialedSocket) onClose(payload []byte) {
@@ -159,8 +176,7 @@ func (s *DialedSocket) onClose(payload []byte) {
 		if len(payload) == 0 {
 			answer = wsproto.CodeNoStatus
 		}
-		s.w.out = wsproto.AppendMaskedClose(s.w.out[:0], answer, reason, s.freshMask())
-		s.t.Write(s.w.out)
+		s.writeClose(answer, reason)
 	}
 	s.finish(code, reason)
 	s.t.Close()
@@ -169,11 +185,18 @@ func (s *DialedSocket) onClose(payload []byte) {
 // end fails the connection.
 func (s *DialedSocket) end(code wsproto.Code, reason []byte) {
 	if s.state == stateOpen && s.shake == nil {
-		s.w.out = wsproto.AppendMaskedClose(s.w.out[:0], code, reason, s.freshMask())
-		s.t.Write(s.w.out)
+		s.writeClose(code, reason)
 	}
 	s.finish(wsproto.CodeAbnormal, nil)
 	s.t.Close()
+}
+
+// writeClose sends a Close frame, unless that would end up inside a frame.
+func (s *DialedSocket) writeClose(code wsproto.Code, reason []byte) {
+	if !s.out.open {
+		s.w.out = wsproto.AppendMaskedClose(s.w.out[:0], code, reason, s.freshMask())
+		s.t.Write(s.w.out)
+	}
 }
 
 func (s *DialedSocket) freshMask() (m [4]byte) {
@@ -188,9 +211,15 @@ func (s *DialedSocket) SendFrame(f *wsproto.Frame) {
 	}
 }
 
-// send masks f into scratch, so that the bytes it was given stay as they are
-// for whoever else reads them.
+// send masks the data frame f into scratch, so that the bytes it was given stay
+// as they are for whoever else reads them. What would garble the stream, as in
+// [WebSocket.follow], costs the connection.
 func (s *DialedSocket) send(f *wsproto.Frame) {
+	if !s.out.follow(f) {
+		s.state = stateEnded
+		s.t.Abort()
+		return
+	}
 	out := s.w.out[:0]
 	if f.Off == 0 {
 		s.mask = s.freshMask()
@@ -201,6 +230,21 @@ func (s *DialedSocket) send(f *wsproto.Frame) {
 	wsproto.Mask(out[head:], s.mask, f.Off)
 	s.w.out = out
 	s.t.Write(out)
+	if s.out.due() {
+		s.payControl()
+	}
+}
+
+// payControl sends the control frames that waited for the end of a frame.
+func (s *DialedSocket) payControl() {
+	if s.out.ping {
+		s.control(wsproto.OpPing, nil)
+		s.inactive.asked(s.w)
+	}
+	if s.out.pong != nil {
+		s.control(wsproto.OpPong, s.out.pong.B)
+	}
+	s.out.settle()
 }
 
 // SendShared implements [Channel].
@@ -210,14 +254,16 @@ func (s *DialedSocket) SendShared(m *Shared) {
 	}
 }
 
-// Close implements [Channel].
+// Close implements [Channel]; inside a frame as [WebSocket.Close] says.
 func (s *DialedSocket) Close(code wsproto.Code, reason string) {
 	switch {
 	case s.shake != nil:
 		s.t.Abort()
+	case s.state == stateOpen && s.out.open:
+		s.state = stateEnded
+		s.t.Close()
 	case s.state == stateOpen:
-		s.w.out = wsproto.AppendMaskedClose(s.w.out[:0], code, []byte(reason), s.freshMask())
-		s.t.Write(s.w.out)
+		s.writeClose(code, []byte(reason))
 		s.state = stateClosing
 		s.t.SetTimeout(s.w.shape.CloseTimeout)
 		s.t.Resume()
@@ -236,11 +282,19 @@ func (s *DialedSocket) Timeout() {
 	}
 	switch s.inactive.due(s.w, limit) {
 	case silenceEnds:
+		if s.out.ping && !s.t.Over() && s.dec.Idle() {
+			s.inactive.heard(s.w)
+			break
+		}
 		s.finish(wsproto.CodeAbnormal, nil)
 		s.t.Close()
 		return
 	case silencePings:
-		s.send(&wsproto.Frame{Op: wsproto.OpPing, Fin: true})
+		if s.out.open {
+			s.out.ping = true
+		} else {
+			s.control(wsproto.OpPing, nil)
+		}
 	}
 	s.t.SetTimeout(s.inactive.next(s.w, limit))
 }
@@ -253,6 +307,9 @@ func (s *DialedSocket) EOF() {
 
 // Drained implements [Handler].
 func (s *DialedSocket) Drained() {
+	if s.out.ping {
+		s.inactive.heard(s.w)
+	}
 	if !s.finished {
 		s.recv.Drained(s)
 	}
@@ -262,6 +319,7 @@ func (s *DialedSocket) Drained() {
 func (s *DialedSocket) Closed(error) {
 	s.finish(wsproto.CodeAbnormal, nil)
 	s.release()
+	s.out.settle()
 }
 
 func (s *DialedSocket) finish(code wsproto.Code, reason []byte) {

@@ -35,6 +35,10 @@ func (s *WebSocket) Timeout() {
 	}
 	switch s.inactive.due(s.w, limit) {
 	case silenceEnds:
+		if s.keptWaiting() {
+			s.inactive.heard(s.w)
+			break
+		}
 		s.finish(wsproto.CodeAbnormal, nil)
 		s.t.Close()
 		return
@@ -53,7 +57,22 @@ func (s *WebSocket) signal(emulated wsx.Signal, first byte) {
 		s.ext.owe(s, emulated)
 		return
 	}
-	s.write([]byte{first, 0})
+	switch {
+	case !s.out.open:
+		s.w.out = append(s.w.out[:0], first, 0)
+		s.write(s.w.out)
+	case emulated == wsx.Ping:
+		s.out.ping = true
+	case s.out.pong == nil:
+		s.out.owePong(nil)
+	}
+}
+
+// keptWaiting reports whether the client could not be pinged because the frame
+// under way has not ended, and that is not the client's doing: it reads, and
+// owes no part of a message itself.
+func (s *WebSocket) keptWaiting() bool {
+	return s.out.ping && !s.t.Over() && s.dec.Idle()
 }
 
 // quiet is how long we may still be silent towards the client.

@@ -11,14 +11,35 @@ func (s *WebSocket) SendFrame(f *wsproto.Frame) {
 		s.ext.send(s, f)
 	case s.deflate != nil:
 		s.deflate.send(s, f)
+	case !s.follow(f):
 	case s.w.reply.put(s, f):
 	default:
-		s.writeFrame(f)
+		s.queueFrame(f)
+	}
+	if s.out.due() {
+		s.payControl()
 	}
 }
 
-// writeFrame queues a copy of f.
+// follow takes note that f is sent next. A service that begins a frame inside
+// another loses the connection: the client could not read on.
+func (s *WebSocket) follow(f *wsproto.Frame) bool {
+	if s.out.follow(f) {
+		return true
+	}
+	s.state = stateEnded
+	s.t.Abort()
+	return false
+}
+
+// writeFrame queues a copy of the data frame f.
 func (s *WebSocket) writeFrame(f *wsproto.Frame) {
+	if s.state == stateOpen && s.follow(f) {
+		s.queueFrame(f)
+	}
+}
+
+func (s *WebSocket) queueFrame(f *wsproto.Frame) {
 	if f.Off == 0 {
 		s.w.out = wsproto.AppendHeader(s.w.out[:0], f.Op, f.Fin, f.RSV1, f.Len)
 		s.write(s.w.out)
@@ -37,6 +58,9 @@ func (s *WebSocket) SendShared(m *Shared) {
 			p := m.Messages[i].Payload
 			s.ext.send(s, &wsproto.Frame{Op: m.Messages[i].Op, Fin: true, Len: int64(len(p)), Data: p})
 		}
+	case s.out.open:
+		s.state = stateEnded
+		s.t.Abort()
 	default:
 		s.sent()
 		s.t.Send(m.frames)

@@ -23,6 +23,9 @@ const (
 
 func (i *inactivity) heard(w *Worker) { i.last, i.pinged = w.ticks(), false }
 
+// asked says that the client is pinged only now.
+func (i *inactivity) asked(w *Worker) { i.last, i.pinged = w.ticks(), true }
+
 // pause and resume say that the client is not read from, and that it is again.
 func (i *inactivity) pause() { i.paused = true }
 

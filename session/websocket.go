@@ -19,12 +19,12 @@ type WebSocket struct {
 	held     *bytebufferpool.ByteBuffer // a frame that has not arrived whole; nil when idle
 	ext      *extension                 // agreed on by an extended handshake; nil for plain clients
 	deflate  *compression               // nil unless negotiated
+	out      outgoing
 	inactive inactivity
 	index    int32        // in Worker.sessions
 	code     wsproto.Code // close code to report, 0 while open
 	state    state
-	second   uint8 // of the count of
-	controls uint8 // control frames
+	rate     controlRate // of the peer; after our Close, of its reads
 }
 
 type state uint8
@@ -96,7 +96,7 @@ func (s *WebSocket) frame(f *wsproto.Frame) {
 	}
 	if f.Op.Control() {
 		if s.gather(f, maxControl) {
-			if s.countControl() {
+			if s.rate.within(s.w) {
 				s.onControl(f)
 			} else {
 				s.fail(errControlRate)
@@ -164,8 +164,12 @@ func (s *WebSocket) release() {
 	}
 }
 
-// Drained implements [Handler].
+// Drained implements [Handler]. Who is not pinged because of a long frame shows
+// by reading it that it lives.
 func (s *WebSocket) Drained() {
+	if s.out.ping {
+		s.inactive.heard(s.w)
+	}
 	if s.code == 0 {
 		s.recv.Drained(s)
 	}
@@ -181,6 +185,7 @@ func (s *WebSocket) EOF() {
 func (s *WebSocket) Closed(error) {
 	s.finish(wsproto.CodeAbnormal, nil)
 	s.release()
+	s.out.settle()
 	if s.deflate != nil {
 		s.deflate.release()
 	}
