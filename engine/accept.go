@@ -214,8 +214,11 @@ func (p *episode) begin(l *Loop, what string, err error) {
 	if p.open.Swap(true) {
 		return
 	}
-	l.engine.opts.Logger.Warn(what, "component", "engine", "err", err, "connections", l.engine.held(),
-		"limit", l.engine.opts.MaxConns)
+	about := []any{"component", "engine", "connections", l.engine.held(), "limit", l.engine.opts.MaxConns}
+	if err != nil {
+		about = append(about, "err", err)
+	}
+	l.engine.opts.Logger.Warn(what, about...)
 	l.After(calmAfter, func() { p.watch(l) })
 }
 
