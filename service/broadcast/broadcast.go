@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/kzfast/kzfast/session"
-	"github.com/kzfast/kzfast/wsproto"
 )
 
 // Options of a broadcast service.
@@ -47,6 +46,8 @@ type Service struct {
 	o       Options
 	hubs    []hub // by worker index; each touched on its loop only
 	sources []source
+
+	subscribers atomic.Int32 // of all hubs
 
 	dropped atomic.Int64 // bursts that a slow subscriber missed
 	cut     atomic.Int64 // subscribers cut as too slow
@@ -114,35 +115,37 @@ func (s *Service) Cut() int64 { return s.cut.Load() }
 // Open implements [session.Service].
 func (s *Service) Open(ch session.Channel, _ *session.Open) session.Receiver {
 	sub := &subscriber{s: s, ch: ch}
-	s.hubs[ch.Worker().Index].add(sub)
+	h := &s.hubs[ch.Worker().Index]
+	if h.from.s == nil {
+		h.from.begin(s, ch.Worker())
+	}
+	h.add(sub)
 	return sub
 }
 
-// publish hands a burst to every loop. The burst is read-only from now on.
-func (s *Service) publish(m *session.Shared) {
+// heard reports whether anybody subscribes. Safe for any goroutine.
+func (s *Service) heard() bool { return s.subscribers.Load() > 0 }
+
+// publish hands a burst to every loop with subscribers. It is read-only from
+// now on, and counted in from until all have delivered it. Safe for any
+// goroutine.
+func (s *Service) publish(p *parcel, from *flow) {
+	p.from = from
+	from.add(p.Footprint())
+	p.left.Store(1)
 	for _, w := range s.o.Workers() {
 		h := &s.hubs[w.Index]
-		w.Loop.Post(func() { h.deliver(m) })
+		if h.count.Load() == 0 {
+			continue
+		}
+		p.left.Add(1)
+		posted := w.Loop.Post(func() {
+			defer p.arrived()
+			h.deliver(&p.Shared)
+		})
+		if !posted {
+			p.arrived()
+		}
 	}
-}
-
-// A gatherer makes one burst of all messages of one turn of a loop. It
-// belongs to that loop.
-type gatherer struct {
-	s    *Service
-	next *session.Shared // not yet published
-}
-
-func (g *gatherer) add(w *session.Worker, op wsproto.Opcode, payload []byte) {
-	if g.next == nil {
-		g.next = new(session.Shared)
-		w.Loop.Post(g.flush)
-	}
-	g.next.Add(op, payload)
-}
-
-func (g *gatherer) flush() {
-	m := g.next
-	g.next = nil
-	g.s.publish(m)
+	p.arrived()
 }

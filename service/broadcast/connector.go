@@ -18,12 +18,11 @@ type connector struct {
 	started  atomic.Bool
 	stopped  atomic.Bool
 
-	next    int              // of backEnds
-	try     []netip.AddrPort // addresses of the one before, not yet tried
-	ch      session.Channel  // nil between connections
-	up      bool
-	message []byte // unfinished message of a WebSocket back end
-	op      wsproto.Opcode
+	next int              // of backEnds
+	try  []netip.AddrPort // addresses of the one before, not yet tried
+	ch   session.Channel  // nil between connections
+	up   bool
+	said assembly
 }
 
 func newConnector(s *Service, list []BackEnd) *connector {
@@ -33,6 +32,7 @@ func newConnector(s *Service, list []BackEnd) *connector {
 func (c *connector) worker() *session.Worker { return c.s.o.Workers()[0] }
 
 func (c *connector) start() {
+	c.begin(c.s, c.worker())
 	c.started.Store(true)
 	c.worker().Loop.Post(c.dial)
 }
@@ -80,19 +80,8 @@ func (c *connector) Connected(ch session.Channel) {
 }
 
 // Frame implements [session.Receiver].
-func (c *connector) Frame(_ session.Channel, f *wsproto.Frame) {
-	if f.Op != wsproto.OpContinuation && f.Start() {
-		c.op = f.Op
-	}
-	if f.Whole() && f.Fin && len(c.message) == 0 {
-		c.add(c.worker(), c.op, f.Data)
-		return
-	}
-	c.message = append(c.message, f.Data...)
-	if f.Last() {
-		c.add(c.worker(), c.op, c.message)
-		c.message = c.message[:0]
-	}
+func (c *connector) Frame(ch session.Channel, f *wsproto.Frame) {
+	c.said.frame(&c.gatherer, ch, f)
 }
 
 // Drained implements [session.Receiver].
@@ -101,8 +90,9 @@ func (c *connector) Drained(session.Channel) {}
 // Closed implements [session.Receiver]: the back end is gone, or never came.
 // Clients stay. A back end that was lost is given the delay before it is
 // tried again.
-func (c *connector) Closed(session.Channel, wsproto.Code, []byte) {
-	c.ch, c.message = nil, nil
+func (c *connector) Closed(ch session.Channel, _ wsproto.Code, _ []byte) {
+	c.gone(ch)
+	c.ch, c.said = nil, assembly{}
 	if c.stopped.Load() {
 		return
 	}

@@ -18,6 +18,7 @@ type recorder struct {
 	bursts  []*session.Shared
 	pending int
 	over    bool
+	paused  bool
 	aborts  int
 	onSend  func()
 	onAbort func()
@@ -36,8 +37,8 @@ func (r *recorder) SendShared(m *session.Shared) {
 func (r *recorder) Pending() int               { return r.pending }
 func (r *recorder) Over() bool                 { return r.over }
 func (r *recorder) SetHighWater(int)           {}
-func (r *recorder) Pause()                     {}
-func (r *recorder) Resume()                    {}
+func (r *recorder) Pause()                     { r.paused = true }
+func (r *recorder) Resume()                    { r.paused = false }
 func (r *recorder) Close(wsproto.Code, string) {}
 func (r *recorder) Abort() {
 	r.aborts++
@@ -67,6 +68,7 @@ type tape struct {
 	addr    netip.AddrPort
 	handler session.Handler
 	out     bytes.Buffer
+	paused  bool
 	closed  bool
 }
 
@@ -76,8 +78,8 @@ func (t *tape) Pending() int                 { return 0 }
 func (t *tape) Over() bool                   { return false }
 func (t *tape) SetLimit(int)                 {}
 func (t *tape) SetHighWater(int)             {}
-func (t *tape) Pause()                       {}
-func (t *tape) Resume()                      {}
+func (t *tape) Pause()                       { t.paused = true }
+func (t *tape) Resume()                      { t.paused = false }
 func (t *tape) Close()                       { t.closed = true }
 func (t *tape) CloseWrite()                  {}
 func (t *tape) CloseFast()                   { t.closed = true }
@@ -106,6 +108,7 @@ type stillLoop struct {
 	posted chan func()
 	timers []*stillTimer
 	dials  []*tape
+	ended  bool // nothing can be posted
 }
 
 type stillTimer struct {
@@ -114,6 +117,9 @@ type stillTimer struct {
 }
 
 func (l *stillLoop) Post(fn func()) bool {
+	if l.ended {
+		return false
+	}
 	if l.posted != nil {
 		l.posted <- fn
 	} else {

@@ -1,26 +1,33 @@
 package broadcast
 
 import (
+	"sync/atomic"
+
 	"github.com/kzfast/kzfast/session"
 	"github.com/kzfast/kzfast/wsproto"
 )
 
-// A hub is the subscribers of one loop. It belongs to that loop.
+// A hub is the subscribers of one loop. It belongs to that loop, but for
+// count.
 type hub struct {
-	subs []*subscriber // nil where one ended during the delivery under way
-	from gatherer      // what its clients say, when that is broadcast
+	subs  []*subscriber // nil where one ended during the delivery under way
+	from  gatherer      // what its clients say, when that is broadcast
+	count atomic.Int32  // of subs; safe for any goroutine
 
 	delivering bool
 	gaps       bool // subs has nils
 }
 
 func (h *hub) add(s *subscriber) {
-	h.from.s = s.s
 	s.index = len(h.subs)
 	h.subs = append(h.subs, s)
+	h.count.Add(1)
+	s.s.subscribers.Add(1)
 }
 
 func (h *hub) remove(s *subscriber) {
+	h.count.Add(-1)
+	s.s.subscribers.Add(-1)
 	if h.delivering {
 		h.subs[s.index] = nil
 		h.gaps = true
@@ -35,11 +42,15 @@ func (h *hub) remove(s *subscriber) {
 
 func (h *hub) deliver(m *session.Shared) {
 	h.delivering = true
+	defer h.delivered()
 	for i, n := 0, len(h.subs); i < n; i++ {
 		if s := h.subs[i]; s != nil {
 			s.deliver(m)
 		}
 	}
+}
+
+func (h *hub) delivered() {
 	h.delivering = false
 	if h.gaps {
 		h.compact()
@@ -66,9 +77,8 @@ type subscriber struct {
 	index   int
 	backlog []*session.Shared // bursts kept back while the client is slow
 	size    int               // their bytes
-	message []byte            // an unfinished message of the client
-	op      wsproto.Opcode
-	cut     bool // its end is on the way
+	said    assembly          // what the client says, when that is broadcast
+	cut     bool              // its end is on the way
 }
 
 // deliver sends a burst, unless the client has too much to read already.
@@ -126,22 +136,13 @@ func (s *subscriber) Frame(ch session.Channel, f *wsproto.Frame) {
 	if !s.s.o.EchoClients {
 		return
 	}
-	if f.Op != wsproto.OpContinuation && f.Start() {
-		s.op = f.Op
-	}
 	from := &s.s.hubs[ch.Worker().Index].from
-	if f.Whole() && f.Fin && len(s.message) == 0 {
-		from.add(ch.Worker(), s.op, f.Data)
-		return
-	}
-	s.message = append(s.message, f.Data...)
-	if f.Last() {
-		from.add(ch.Worker(), s.op, s.message)
-		s.message = nil
-	}
+	s.said.frame(from, ch, f)
 }
 
 // Closed implements [session.Receiver].
 func (s *subscriber) Closed(ch session.Channel, _ wsproto.Code, _ []byte) {
-	s.s.hubs[ch.Worker().Index].remove(s)
+	h := &s.s.hubs[ch.Worker().Index]
+	h.from.gone(ch)
+	h.remove(s)
 }

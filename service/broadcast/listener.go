@@ -9,20 +9,24 @@ import (
 
 	"golang.org/x/net/ipv4"
 
-	"github.com/kzfast/kzfast/session"
 	"github.com/kzfast/kzfast/wsproto"
 )
 
-// A listener hears datagrams; each is a message and a burst of its own.
+// A listener hears datagrams; each is a message and a burst of its own. When
+// the hubs are behind, those are lost that do not fit the socket.
 type listener struct {
 	s      *Service
 	addrs  func() []netip.AddrPort
 	cancel context.CancelFunc
 	done   sync.WaitGroup
+	flow   flow
+	free   chan struct{} // the hubs have caught up
 }
 
 func newListener(s *Service, addrs func() []netip.AddrPort) *listener {
-	return &listener{s: s, addrs: addrs}
+	l := &listener{s: s, addrs: addrs, free: make(chan struct{}, 1)}
+	l.flow.wake = func() { l.free <- struct{}{} }
+	return l
 }
 
 func (l *listener) start() {
@@ -71,9 +75,20 @@ func (l *listener) listen(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		m := new(session.Shared)
-		m.Add(wsproto.OpBinary, buf[:n])
-		l.s.publish(m)
+		if !l.s.heard() {
+			continue
+		}
+		p := new(parcel)
+		p.Add(wsproto.OpBinary, buf[:n])
+		l.s.publish(p, &l.flow)
+		if !l.flow.full() {
+			continue
+		}
+		select {
+		case <-l.free:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
 	}
 }
 

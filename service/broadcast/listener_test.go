@@ -124,6 +124,7 @@ func TestDatagramsRetry(t *testing.T) {
 func TestDatagramsStop(t *testing.T) {
 	at, from := freeUDP(t)
 	r, l := datagrams(t, at)
+	r.open(0)
 	r.s.Stop()
 	r.s.Start()
 	heard(t, l, from, at, "hello")
@@ -136,4 +137,36 @@ func TestDatagramsStop(t *testing.T) {
 	waiting := newRig(t, 1, Options{BackEnds: []BackEnd{{UDP: true, Addrs: addrs(at)}}, ReconnectDelay: time.Hour})
 	waiting.s.Start()
 	waiting.s.Stop()
+}
+
+// Datagrams that come faster than a loop delivers them stay in the socket, or
+// are lost there.
+func TestDatagramsHeld(t *testing.T) {
+	at, from := freeUDP(t)
+	r, l := datagrams(t, at)
+	c := r.open(0)
+	r.s.Start()
+	defer r.s.Stop()
+	heard(t, l, from, at, "hello")
+	to, _ := net.ResolveUDPAddr("udp", at)
+	flow := &r.s.sources[0].(*listener).flow
+	big := make([]byte, 60000)
+	for deadline := time.Now().Add(patience); !flow.holding.Load(); {
+		if time.Now().After(deadline) {
+			t.Fatalf("%d bytes are on their way, and more are heard", flow.pending.Load())
+		}
+		if _, err := from.WriteTo(big, to); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n := flow.pending.Load(); n > highWater+maxDatagram+100 {
+		t.Errorf("%d bytes on their way, want about %d at most", n, highWater)
+	}
+	for range len(l.posted) {
+		(<-l.posted)()
+	}
+	heard(t, l, from, at, "again")
+	if n := len(c.bursts); n < highWater/len(big) {
+		t.Errorf("%d bursts, want at least %d", n, highWater/len(big))
+	}
 }
