@@ -117,6 +117,9 @@ func (l *loader) resolveDirectory(n *node, s *Service, p settings, block *node) 
 	if strings.ContainsAny(d.WelcomeFile, "/\\:;") || d.WelcomeFile == ".." {
 		l.errorf(p.pos("welcome-file"), "S-10", "%s: <welcome-file> %q is not a file name; write the name without a directory, such as index.html", l.service(n), shown(d.WelcomeFile))
 	}
+	if l.ns.implicitLocation() { // first, so that a location with the same pattern counts more
+		d.Locations = append(d.Locations, Location{[]string{"**/*"}, []CacheDirective{{Name: "max-age", HasValue: true}}, "max-age=0"})
+	}
 	for _, c := range block.all("location") {
 		loc := settingsOf("location", c)
 		if !loc.has("patterns") || !loc.has("cache-control") {
@@ -124,9 +127,6 @@ func (l *loader) resolveDirectory(n *node, s *Service, p settings, block *node) 
 		}
 		directives, _ := parseCacheControl(loc.text("cache-control"))
 		d.Locations = append(d.Locations, Location{strings.Fields(loc.text("patterns")), directives, compact(loc.text("cache-control"))})
-	}
-	if l.ns.implicitLocation() {
-		d.Locations = append(d.Locations, Location{[]string{"**/*"}, []CacheDirective{{Name: "max-age", HasValue: true}}, "max-age=0"})
 	}
 }
 
