@@ -17,10 +17,14 @@ const (
 	// shorter than minFragment bytes on average.
 	maxFragments = 1024
 	minFragment  = 64
+	// maxChallenges is the number of logins that may fail inside one extended
+	// handshake, in which a client also has no more than maxFragments frames.
+	maxChallenges = 10
 )
 
 var (
 	errControlRate = &wsproto.CloseError{Code: wsproto.CodePolicyViolation, Err: errors.New("too many control frames")}
+	errChallenges  = &wsproto.CloseError{Code: wsproto.CodePolicyViolation, Err: errors.New("too many failed logins")}
 	errFragments   = &wsproto.CloseError{Code: wsproto.CodePolicyViolation, Err: errors.New("too many small fragments")}
 )
 

@@ -26,12 +26,14 @@ type extended struct {
 	ctl    [maxControl]byte           // an unfinished control frame
 	ctlLen uint8
 
-	outer     outerRequest
-	balancer  bool
-	target    []byte // where a balancer sends the client; nil without a member
-	challenge bool   // a 401 is out
-	ended     bool
-	inactive  inactivity
+	outer      outerRequest
+	balancer   bool
+	target     []byte // where a balancer sends the client; nil without a member
+	challenges int    // 401s that are out
+	frames     int    // of messages, so far
+	rate       controlRate
+	ended      bool
+	inactive   inactivity
 }
 
 // innerTimeout bounds the wait for the first inner request, challengeTimeout
@@ -94,27 +96,46 @@ func (s *extended) Data(p []byte) {
 			s.fail(err)
 			return
 		}
-		if !ok {
-			return
-		}
-		if f.Op.Control() {
+		switch {
+		case !ok:
+		case f.Op.Control():
 			s.control(&f)
-			continue
-		}
-		if s.held == nil {
-			s.held = bytebufferpool.Get()
-		}
-		s.held.B = append(s.held.B, f.Data...)
-		if done := s.requests(p); done {
+		case s.message(&f, p):
 			return
 		}
 	}
+	s.throttle()
+}
+
+// message collects a frame, or a chunk of one, and answers the requests once
+// the message has ended. It reports what requests does.
+func (s *extended) message(f *wsproto.Frame, rest []byte) bool {
+	if f.Start() {
+		s.frames++
+	}
+	if s.held == nil {
+		s.held = bytebufferpool.Get()
+	}
+	s.held.B = append(s.held.B, f.Data...)
+	switch {
+	case s.frames > maxFragments:
+		s.fail(errFragments)
+		return true
+	case !likeRequest(s.held.B):
+		s.fail(errEarlyData)
+		return true
+	}
+	return f.Last() && s.requests(rest)
 }
 
 // requests answers the inner requests collected so far. It reports true when
 // the connection has another owner, which has been given rest, or is ending.
 func (s *extended) requests(rest []byte) bool {
 	for len(s.held.B) > 0 {
+		if !likeRequest(s.held.B) {
+			s.fail(errEarlyData)
+			return true
+		}
 		var r wsx.Request
 		n, err := r.Parse(s.held.B)
 		if err == nil && n == 0 {
@@ -123,16 +144,16 @@ func (s *extended) requests(rest []byte) bool {
 		if err == nil {
 			err = r.CheckPath(s.outer.path, true)
 		}
-		switch {
-		case err != nil && !likeRequest(s.held.B):
-			s.fail(errEarlyData)
-			return true
-		case err != nil:
+		if err != nil {
 			s.refuse(err)
 			return true
 		}
 		if s.serve(&r) {
-			if !s.ended {
+			switch {
+			case s.ended:
+			case n < len(s.held.B):
+				s.fail(errEarlyData)
+			default:
 				s.become(&r, rest)
 			}
 			return true
@@ -147,8 +168,8 @@ func (s *extended) requests(rest []byte) bool {
 // told that it may (spec/protocol.md §3.4).
 var errEarlyData = &wsproto.CloseError{Code: wsproto.CodeProtocolError, Err: errors.New("data before the inner answer")}
 
-// likeRequest reports whether b begins as an HTTP request does: a method in
-// capitals and a blank.
+// likeRequest reports whether b may be the beginning of an HTTP request: a
+// method in capitals and a blank.
 func likeRequest(b []byte) bool {
 	for i, c := range b {
 		if c == ' ' {
@@ -191,7 +212,7 @@ func (s *extended) offer() wsx.Extensions {
 }
 
 // login checks the credentials of an inner request. A challenge keeps the
-// connection for another try.
+// connection for another try, of which there are maxChallenges.
 func (s *extended) login(r *wsx.Request, resp *httpxe.Response) (final bool) {
 	if s.route.Guard == nil {
 		return true
@@ -207,7 +228,10 @@ func (s *extended) login(r *wsx.Request, resp *httpxe.Response) (final bool) {
 	case 401:
 		wsx.Challenge(resp, []byte(challenge))
 		s.respond(resp)
-		s.challenge = true
+		if s.challenges++; s.challenges == maxChallenges {
+			s.fail(errChallenges)
+			return true
+		}
 		s.arm()
 		return false
 	}
@@ -247,6 +271,7 @@ func (s *extended) become(r *wsx.Request, rest []byte) {
 		}
 		principal, _, _ = s.route.Guard.Check(authorization)
 	}
+	s.t.Resume()
 	ws := newWebSocket(s.t, s.w, s.route)
 	if granted.PingPong || granted.Idle > 0 {
 		ws.ext = &extension{granted: granted, lastWrite: s.w.ticks()}
@@ -321,72 +346,6 @@ func (s *extended) fail(err error) {
 	s.release()
 	s.t.Close()
 }
-
-// control answers Ping and Close, which may come between the requests.
-func (s *extended) control(f *wsproto.Frame) {
-	s.ctlLen += uint8(copy(s.ctl[s.ctlLen:], f.Data))
-	if !f.End() {
-		return
-	}
-	payload := s.ctl[:s.ctlLen]
-	s.ctlLen = 0
-	switch f.Op {
-	case wsproto.OpPing:
-		s.w.out = wsproto.AppendFrame(s.w.out[:0], wsproto.OpPong, payload)
-		s.t.Write(s.w.out)
-	case wsproto.OpClose:
-		code, reason, err := wsproto.ParseClose(payload)
-		if err != nil {
-			s.fail(err)
-			return
-		}
-		s.w.out = wsproto.AppendClose(s.w.out[:0], code, reason)
-		s.t.Write(s.w.out)
-		s.ended = true
-		s.release()
-		s.t.Close()
-	}
-}
-
-// arm sets the timer: the inactivity timeout runs from the outer 101 on, and
-// without one the handshake has a bound of its own.
-func (s *extended) arm() {
-	if limit := s.route.Options.Inactivity; limit > 0 {
-		s.t.SetTimeout(s.inactive.next(s.w, limit))
-		return
-	}
-	if s.challenge {
-		s.t.SetTimeout(challengeTimeout)
-	} else {
-		s.t.SetTimeout(innerTimeout)
-	}
-}
-
-// Timeout implements [Handler].
-func (s *extended) Timeout() {
-	limit := s.route.Options.Inactivity
-	if limit <= 0 || s.ended {
-		s.t.Abort()
-		return
-	}
-	switch s.inactive.due(s.w, limit) {
-	case silenceEnds:
-		s.t.Close()
-		return
-	case silencePings:
-		s.t.Write([]byte{0x89, 0})
-	}
-	s.arm()
-}
-
-// EOF implements [Handler].
-func (s *extended) EOF() { s.t.Close() }
-
-// Drained implements [Handler].
-func (s *extended) Drained() {}
-
-// Closed implements [Handler].
-func (s *extended) Closed(error) { s.release() }
 
 func (s *extended) release() {
 	if s.held != nil {
