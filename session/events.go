@@ -67,7 +67,7 @@ func (s *eventStream) afterWrite(ok bool) {
 		s.w.out = sse.AppendReconnect(s.w.out[:0], nil)
 		s.t.Write(s.w.out)
 		s.detach()
-		s.after(detachTimeout)
+		s.await(&s.w.detached.kept)
 	case s.block:
 		s.w.out = sse.AppendBlockPadding(s.w.out[:0])
 		s.put(s.w.out)
@@ -136,13 +136,13 @@ func (s *eventStream) Data([]byte) {}
 // EOF implements [Handler]: the client has gone, and may come back.
 func (s *eventStream) EOF() {
 	s.detach()
-	s.after(detachTimeout)
+	s.await(&s.w.detached.fresh)
 }
 
 // Closed implements [Handler].
 func (s *eventStream) Closed(error) {
 	s.lose()
-	s.after(detachTimeout)
+	s.await(&s.w.detached.fresh)
 }
 
 // Drained implements [Handler].
@@ -176,12 +176,15 @@ func (s *eventStream) arm() {
 	s.t.SetTimeout(max(eventsKeepAlive-durationOf(s.w.ticks()-s.lastWrite), time.Millisecond))
 }
 
-func (s *eventStream) after(d time.Duration) {
+// await waits for the client to come back, in a seat of r.
+func (s *eventStream) await(r *row) {
 	s.disarm()
-	s.stop = s.w.Loop.After(d, s.Timeout)
+	s.stop = s.w.Loop.After(detachTimeout, s.Timeout)
+	s.w.detached.sit(r, &s.seat, s)
 }
 
 func (s *eventStream) disarm() {
+	s.w.detached.rise(&s.seat)
 	if s.stop != nil {
 		s.stop()
 		s.stop = nil

@@ -320,20 +320,6 @@ func TestEventsRefuseUpgrade(t *testing.T) {
 	}
 }
 
-// TestDetachedSessionsAreBounded: streams and emulated sessions need no
-// connection, so their number has a limit of its own.
-func TestDetachedSessionsAreBounded(t *testing.T) {
-	w, _ := newTestWorker()
-	w.shape.MaxDetached = 3
-	route, _ := eventsRoute()
-	for range 3 {
-		follow(t, w, route, "/sse")
-	}
-	if got := request(w, route, "GET /sse HTTP/1.1\r\n"+host+"\r\n").text(); !strings.HasPrefix(got, "HTTP/1.1 503 ") || !strings.Contains(got, "Retry-After") {
-		t.Fatalf("the fourth: %q", got)
-	}
-}
-
 // TestOpenSeesTheRequest: what a service is told does not change under it when
 // the head came in two reads.
 func TestOpenSeesTheRequest(t *testing.T) {

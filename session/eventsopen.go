@@ -34,7 +34,7 @@ func (x *exchange) events(c *call, next int) int {
 	if c.route.Unbound.Load() {
 		return x.fail(&c.manner, 404, "", next)
 	}
-	if c.route.Draining.Load() || !x.w.room() {
+	if c.route.Draining.Load() || !x.w.room(x.t.RemoteAddr()) {
 		return x.later(c, next)
 	}
 	w := x.w
@@ -93,7 +93,7 @@ func (x *exchange) follow(s *eventStream, c *call, first []byte) int {
 	switch {
 	case sibling:
 		s.detach()
-		s.after(detachTimeout)
+		s.await(&w.detached.kept)
 	case wait:
 		s.held = true
 		t.SetTimeout(p.FirstFlush)

@@ -14,6 +14,7 @@ type outlet struct {
 	high      int32                      // high-water mark in bytes; 0 is queueHigh
 	lastWrite uint32                     // ticks
 	held      bool                       // nothing is written yet (.kf)
+	seat      seat                       // while there is no response
 	wasOver   bool                       // Over was true without a transport that will tell its end
 }
 

@@ -1,7 +1,9 @@
 package session
 
 import (
+	"log/slog"
 	"math/rand/v2"
+	"net/netip"
 	"time"
 
 	"github.com/kzfast/kzfast/wsproto"
@@ -25,10 +27,14 @@ type Shape struct {
 	// CloseTimeout bounds the wait for the peer's Close frame; 0 is 5 s.
 	CloseTimeout time.Duration
 	// MaxDetached is the number of emulated sessions and event streams on a
-	// loop, which need no connection of their own; 0 is 8192.
+	// loop that have no response under way, and so no connection of their
+	// own; 0 is 8192. At it, a newcomer gets the place of one that nobody
+	// has come for.
 	MaxDetached int
 	// DialTimeout bounds connecting to another member; 0 is 2 s.
 	DialTimeout time.Duration
+	// Logger receives the few log lines of workers; nil is slog.Default().
+	Logger *slog.Logger
 }
 
 func (s *Shape) fill() {
@@ -93,6 +99,7 @@ type Worker struct {
 	streams  map[sse.ID]*eventStream
 	relays   map[*relay]struct{}
 	queued   int // bytes in the queues of sessions without a response
+	detached detached
 	began    time.Time
 }
 
@@ -103,7 +110,8 @@ func NewWorker(l Loop, index int, shape *Shape) *Worker {
 		Loop: l, Index: index, shape: shape,
 		emulated: make(map[wse.ID]*emulated), streams: make(map[sse.ID]*eventStream),
 		relays: make(map[*relay]struct{}), began: l.Now(),
-		rng: rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64())),
+		detached: detached{shares: make(map[netip.Addr]int32)},
+		rng:      rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64())),
 	}
 	w.named = []byte(shape.Server)
 	w.speakFor(nil)

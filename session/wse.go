@@ -49,6 +49,7 @@ const (
 	modePaused                  // the service reads no more
 	modePolling                 // a poll's answer has been scheduled
 	modePeerClosed              // the client's CLOSE has arrived
+	modeServed                  // it has had a downstream
 )
 
 func (s *emulated) is(m emulatedMode) bool { return s.mode&m != 0 }

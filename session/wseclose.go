@@ -147,9 +147,15 @@ func (s *emulated) since(ticks uint32) time.Duration { return durationOf(s.w.tic
 func (s *emulated) after(d time.Duration) {
 	s.disarm()
 	s.stop = s.w.Loop.After(d, s.Timeout)
+	r := &s.w.detached.fresh
+	if s.is(modeServed) {
+		r = &s.w.detached.kept
+	}
+	s.w.detached.sit(r, &s.seat, s)
 }
 
 func (s *emulated) disarm() {
+	s.w.detached.rise(&s.seat)
 	if s.stop != nil {
 		s.stop()
 		s.stop = nil

@@ -60,7 +60,7 @@ func (x *exchange) create(c *call, next int) int {
 	if err != nil {
 		return x.refuseWSE(&c.manner, err, next)
 	}
-	if c.route.Draining.Load() || !x.w.room() {
+	if c.route.Draining.Load() || !x.w.room(x.t.RemoteAddr()) {
 		return x.later(c, next)
 	}
 	offered := c.header("X-WebSocket-Protocol")
@@ -84,9 +84,6 @@ func (x *exchange) create(c *call, next int) int {
 	s.arm()
 	return next
 }
-
-// room reports whether one more session without a connection may be held.
-func (w *Worker) room() bool { return len(w.emulated)+len(w.streams) < w.shape.MaxDetached }
 
 // later tells a client to try again, here or elsewhere.
 func (x *exchange) later(c *call, next int) int {

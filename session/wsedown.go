@@ -73,6 +73,7 @@ func (x *exchange) toSibling(s *emulated, c *call, next int) int {
 func (s *emulated) supersede() {
 	s.reconnect()
 	s.disarm()
+	s.set(modeServed, true)
 	if !s.is(modePinged) {
 		s.pingTick = s.w.ticks()
 	}
