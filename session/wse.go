@@ -50,6 +50,7 @@ const (
 	modePolling                 // a poll's answer has been scheduled
 	modePeerClosed              // the client's CLOSE has arrived
 	modeServed                  // it has had a downstream
+	modePromised                // the idle timeout was granted
 )
 
 func (s *emulated) is(m emulatedMode) bool { return s.mode&m != 0 }

@@ -374,6 +374,68 @@ func TestWSEHeartbeat(t *testing.T) {
 	}
 }
 
+// TestWSEPromisedIdle: a granted idle timeout is kept, whatever the client
+// wishes and X-Idle-Timeout says (spec/protocol.md §3.7, §6.3).
+func TestWSEPromisedIdle(t *testing.T) {
+	for _, tt := range []struct {
+		headers, query string
+		due            time.Duration
+	}{
+		{"X-WebSocket-Extensions: x-kaazing-idle-timeout\r\n", "", 1500 * time.Millisecond},
+		{"X-WebSocket-Extensions: x-kaazing-idle-timeout\r\n", "?.kkt=30", 1500 * time.Millisecond},
+		{"X-WebSocket-Extensions: x-kaazing-idle-timeout\r\n", "?.kkt=1", time.Second},
+		{"", "", 3750 * time.Millisecond},
+		{"", "?.kkt=30", 3750 * time.Millisecond},
+		{"", "?.kkt=2", 2 * time.Second},
+	} {
+		w, l := newTestWorker()
+		route, _ := echoRoute()
+		route.Options.Inactivity = 2 * time.Second
+		c := created(t, w, l, route, "cbm", tt.headers)
+		down := c.stream(tt.query, "")
+		down.take()
+		if down.timeout != tt.due {
+			t.Errorf("%q %q: the timer is set to %v, want %v", tt.headers, tt.query, down.timeout, tt.due)
+		}
+		l.advance(tt.due)
+		down.handler.Timeout()
+		if got := string(down.take()); got != nop {
+			t.Errorf("%q %q: after %v got %q, want a NOP", tt.headers, tt.query, tt.due, got)
+		}
+	}
+}
+
+// TestWSEPromisedPoll: so it is for long-polls.
+func TestWSEPromisedPoll(t *testing.T) {
+	w, l := newTestWorker()
+	route, _ := echoRoute()
+	route.Options.Inactivity = 2 * time.Second
+	c := created(t, w, l, route, "cbm", "X-Sequence-No: 0\r\nX-WebSocket-Extensions: x-kaazing-idle-timeout\r\n")
+	poll := c.stream("?.ki=p&.kkt=30", "X-Sequence-No: 1\r\n")
+	if poll.timeout != 1500*time.Millisecond {
+		t.Fatalf("the timer is set to %v", poll.timeout)
+	}
+	l.advance(poll.timeout)
+	poll.handler.Timeout()
+	l.settle()
+	if got := poll.text(); !strings.HasSuffix(got, nop+reconnect) {
+		t.Fatalf("got %q", got)
+	}
+}
+
+// TestWSEPromisedFirstFlush: a delayed first flush does not break the promise.
+func TestWSEPromisedFirstFlush(t *testing.T) {
+	w, l := newTestWorker()
+	route, _ := echoRoute()
+	route.Options.Inactivity = 2 * time.Second
+	c := created(t, w, l, route, "cbm", "X-WebSocket-Extensions: x-kaazing-idle-timeout\r\n")
+	c.post("", c.frames("a"))
+	down := c.stream("?.kf=9000", "")
+	if down.timeout != 1500*time.Millisecond {
+		t.Fatalf("the timer is set to %v", down.timeout)
+	}
+}
+
 func TestWSEPing(t *testing.T) {
 	w, l := newTestWorker()
 	route, e := echoRoute()

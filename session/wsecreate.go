@@ -77,6 +77,7 @@ func (x *exchange) create(c *call, next int) int {
 	}
 	s := x.w.newEmulated(x.t, c, &wish)
 	next = x.created(s, c, protocol, granted, next)
+	s.set(modePromised, granted.Idle > 0)
 	s.recv = discard{}
 	if recv := c.route.Service.Open(s, open); recv != nil {
 		s.recv = recv

@@ -26,10 +26,7 @@ func (x *exchange) downstream(c *call, next int) int {
 	if v := c.header("User-Agent"); v != nil {
 		c.params.ForBrowser(v)
 	}
-	s.period = s.idle() - s.idle()/4
-	if c.params.Heartbeat > 0 {
-		s.period = c.params.Heartbeat
-	}
+	s.beatEvery(c.params.Heartbeat)
 	if polls {
 		return x.longPoll(s, c, next)
 	}
@@ -55,6 +52,19 @@ func (s *emulated) startDownstream(c *call, polls bool) error {
 // idle is the silence after which the client gives us up. A heartbeat leaves
 // in good time before.
 func (s *emulated) idle() time.Duration { return wse.IdleTimeout(s.route.Options.Inactivity) }
+
+// beatEvery sets the heartbeat to what the client wishes, 0 for nothing, but in
+// time for all that it was promised.
+func (s *emulated) beatEvery(wish time.Duration) {
+	limit := s.idle()
+	if s.is(modePromised) {
+		limit = min(limit, s.route.Options.Inactivity)
+	}
+	s.period = limit - limit/4
+	if wish > 0 {
+		s.period = min(s.period, wish)
+	}
+}
 
 // toSibling sends a client behind a buffering proxy to our TLS address. The
 // request has used its number up.
@@ -115,7 +125,7 @@ func (x *exchange) stream(s *emulated, c *call) int {
 	x.leave()
 	if wait {
 		s.held = true
-		t.SetTimeout(p.FirstFlush)
+		t.SetTimeout(min(p.FirstFlush, s.period))
 		return -1
 	}
 	s.flushed()
