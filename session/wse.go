@@ -38,6 +38,7 @@ type emulated struct {
 	enc      wse.Encoding
 	state    state
 	mode     emulatedMode
+	chatter  chatter
 }
 
 type emulatedMode uint8

@@ -174,17 +174,21 @@ func (x *exchange) receive(p []byte) int {
 func (u *upload) decode(p []byte) error {
 	var f wse.Frame
 	for {
-		n, ok, err := u.dec.Next(p, &u.opts, &f)
-		p = p[n:]
-		if err != nil {
-			return err
-		}
-		if !ok {
-			return nil
-		}
 		if u.s == nil {
 			return errUpstream
 		}
+		f = wse.Frame{}
+		held := u.dec.Held()
+		n, ok, err := u.dec.Next(p, &u.opts, &f)
+		switch {
+		case err != nil:
+			return err
+		case u.s.chatters(p[:n], &f, u.dec.Held()-held, u.opts.Layers):
+			return errChatter
+		case !ok:
+			return nil
+		}
+		p = p[n:]
 		u.s.frame(&f)
 	}
 }
@@ -218,7 +222,6 @@ func (s *emulated) frame(f *wse.Frame) {
 // breakUpload refuses the request under way, which ends its session and its
 // connection.
 func (x *exchange) breakUpload(err error) int {
-
 	u := x.up
 	m := u.manner
 	m.close = true
