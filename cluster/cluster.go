@@ -48,10 +48,12 @@ type Cluster struct {
 	// Owned by the loop.
 	outranked time.Time
 	outranks  int
+	hasMet    bool
 
 	state  sync.Mutex // orders Leave and Shutdown
 	closed bool
 	remeta chan struct{}
+	met    chan struct{} // closed when the members that another one told of are known
 	done   chan struct{}
 	wg     sync.WaitGroup
 }
@@ -65,7 +67,7 @@ func Start(ctx context.Context, o Options) (*Cluster, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &Cluster{o: o, log: o.Logger, done: make(chan struct{}), remeta: make(chan struct{}, 1)}
+	c := &Cluster{o: o, log: o.Logger, done: make(chan struct{}), remeta: make(chan struct{}, 1), met: make(chan struct{})}
 	if err := c.setLinkKeys(o.Keys); err != nil {
 		return nil, err
 	}
@@ -199,6 +201,7 @@ func (c *Cluster) settle(ctx context.Context) {
 	for {
 		select {
 		case <-c.heal.first:
+			c.meetAll(ctx)
 			return
 		case <-ctx.Done():
 			return
@@ -209,6 +212,29 @@ func (c *Cluster) settle(ctx context.Context) {
 				return
 			}
 		}
+	}
+}
+
+// introduction bounds the wait for the others a first member tells of.
+const introduction = 200 * time.Millisecond
+
+// meetAll waits until the first other member has told of all it knows, so that
+// Start returns with those that were there before.
+func (c *Cluster) meetAll(ctx context.Context) {
+	limit := time.NewTimer(introduction)
+	defer limit.Stop()
+	select {
+	case <-c.met:
+	case <-ctx.Done():
+	case <-limit.C:
+	}
+}
+
+// introduced runs on the loop behind the changes of an exchange of states.
+func (c *Cluster) introduced() {
+	if !c.hasMet {
+		c.hasMet = true
+		close(c.met)
 	}
 }
 

@@ -38,8 +38,10 @@ func (d delegate) GetBroadcasts(int, int) [][]byte { return nil }
 // LocalState is our half of a push/pull exchange.
 func (d delegate) LocalState(join bool) []byte { return d.c.reg.state(join) }
 
-// MergeRemoteState takes the other half.
+// MergeRemoteState takes the other half. memberlist has reported the members
+// in it before.
 func (d delegate) MergeRemoteState(b []byte, _ bool) {
+	defer d.c.box.put(d.c.introduced)
 	if len(b) > maxStreamBytes {
 		d.c.refused.Add(1)
 		return

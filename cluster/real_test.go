@@ -206,6 +206,18 @@ func freeAddr(t *testing.T, host string) string {
 	return ln.Addr().String()
 }
 
+// Start returns with all members that the one it met knows of.
+func TestStartReturnsWithTheRealMembership(t *testing.T) {
+	nodes := []*realNode{begin(t, "127.0.0.4:0")}
+	for i := range 6 {
+		nodes = append(nodes, begin(t, fmt.Sprintf("127.0.0.%d:0", 5+i), seeded(nodes[i])))
+		if n := len(nodes[i+1].Members()); n != i+2 {
+			t.Errorf("member %d knows %d members after Start, want %d", i+1, n, i+2)
+		}
+		eventually(t, "all see all", members(i+2, nodes...))
+	}
+}
+
 func TestSeedByName(t *testing.T) {
 	a := begin(t, "127.0.0.4:0")
 	dns := &fakeDNS{hosts: map[string][]netip.Addr{"gateways.test": {netip.MustParseAddr("127.0.0.4")}}}
