@@ -55,8 +55,10 @@ func (g *Gateway) advertise() {
 	for _, err := range a.Fit() {
 		g.complainOnce(err)
 	}
+	before := g.advert.last
 	g.advert.last = a
 	g.table.Set(g.memberID(), a)
+	g.reportOffer(before, a)
 	if g.cluster != nil {
 		g.cluster.Advertise(a.Append(nil))
 	}

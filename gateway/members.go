@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -36,6 +37,8 @@ func (g *Gateway) join(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	m := &membership{g: g, lives: make(map[string]uint64)}
+	o.Events = m.onEvent
 	g.cluster, err = cluster.Start(ctx, o)
 	defer close(g.joined)
 	if err != nil {
@@ -43,32 +46,58 @@ func (g *Gateway) join(ctx context.Context) error {
 		return fmt.Errorf("%s: %w", c.Pos, err)
 	}
 	self := g.cluster.Self()
-	g.reportMembers(g.cluster.Members())
+	m.greet(g.cluster.Members())
 	g.say("Cluster Member started: IP Address: %s; Port: %d; id: %s", self.Addr.Addr(), self.Addr.Port(), self.ID)
 	return nil
 }
 
-// onEvent is called by the cluster, one event at a time and in order.
-func (g *Gateway) onEvent(e cluster.Event) {
+// A membership follows the events of the cluster, one at a time and in order.
+// It is set up by join; after that onEvent alone touches it.
+type membership struct {
+	g *Gateway
+	// banner are the members of the first banner until the events have come
+	// that far; then nil.
+	banner []cluster.Member
+	lives  map[string]uint64 // instance seen last under each member id
+}
+
+// maxLives bounds the member ids remembered.
+const maxLives = 4096
+
+// greet prints the first banner. Members in it are no news any more.
+func (m *membership) greet(members []cluster.Member) {
+	m.g.reportMembers(members)
+	if len(members) > 1 {
+		m.banner = members
+	}
+}
+
+// news reports whether a coming or going is not in the first banner already.
+func (m *membership) news(e cluster.Event) bool {
+	if m.banner == nil {
+		return true
+	}
+	same := len(e.Members) == len(m.banner)
+	for _, x := range e.Members {
+		same = same && slices.ContainsFunc(m.banner, func(y cluster.Member) bool { return x.ID == y.ID && x.Instance == y.Instance })
+	}
+	if same {
+		m.banner = nil
+	}
+	return false
+}
+
+func (m *membership) onEvent(e cluster.Event) {
+	g := m.g
 	<-g.joined
 	if g.cluster == nil {
 		return
 	}
 	switch id := e.Member.ID; e.Kind {
 	case cluster.Online:
-		g.reportMembers(e.Members)
-		g.say("Cluster member %s is now online", id)
-		g.say("Member Added")
-		g.reportState()
+		m.online(e)
 	case cluster.Gone:
-		g.table.Drop(id)
-		delete(g.others, id)
-		g.reportMembers(e.Members)
-		g.say("Cluster member %s has gone down", id)
-		g.say("Cluster member %s is down", id)
-		g.log.Debug("member ended", "member", id, "left", e.Left)
-		g.say("Member Removed")
-		g.reportState()
+		m.gone(e)
 	case cluster.Changed:
 		g.onAdvert(id, e.Advert)
 	case cluster.Load:
@@ -82,6 +111,46 @@ func (g *Gateway) onEvent(e cluster.Event) {
 	case cluster.Conflict:
 		g.log.Error("member conflict", "member", id, "addr", e.Member.Addr.String())
 	}
+}
+
+func (m *membership) online(e cluster.Event) {
+	g, id := m.g, e.Member.ID
+	before, known := m.lives[id]
+	if !known && len(m.lives) >= maxLives {
+		clear(m.lives)
+	}
+	m.lives[id] = e.Member.Instance
+	if !m.news(e) {
+		return
+	}
+	g.reportMembers(e.Members)
+	g.say("Cluster member %s is now online", id)
+	if known && before != e.Member.Instance {
+		g.detail("Cluster member %s restarted", id)
+	}
+	g.detail("Firing member added for : %s", id)
+	g.say("Member Added")
+	g.reportState()
+}
+
+func (m *membership) gone(e cluster.Event) {
+	g, id := m.g, e.Member.ID
+	g.table.Drop(id)
+	last := g.others[id]
+	delete(g.others, id)
+	if !m.news(e) {
+		return
+	}
+	g.reportMembers(e.Members)
+	g.say("Cluster member %s has gone down", id)
+	if e.Left {
+		g.detail("Cluster member %s has left", id)
+	}
+	g.say("Cluster member %s is down", id)
+	g.reportCleanup(id, last)
+	g.detail("Firing member removed for: %s", id)
+	g.say("Member Removed")
+	g.reportState()
 }
 
 // onAdvert takes over what a member says about itself.
@@ -121,7 +190,7 @@ func (g *Gateway) clusterOptions() (cluster.Options, error) {
 	o := cluster.Options{
 		Name: c.Name, Bind: bind, Interface: c.MulticastInterface, TTL: c.MulticastTTL,
 		Keys: c.Keys, Profile: profiles[c.Profile], Product: g.version,
-		Logger: g.log, Events: g.onEvent,
+		Logger: g.log,
 	}
 	for _, u := range c.Accepts[1:] {
 		a, err := clusterAddr(u.Host, u.Iface, u.Port)

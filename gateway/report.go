@@ -2,10 +2,13 @@ package gateway
 
 import (
 	"fmt"
+	"log/slog"
+	"maps"
 	"slices"
 	"strings"
 	"time"
 
+	"github.com/kzfast/kzfast/balance"
 	"github.com/kzfast/kzfast/cluster"
 )
 
@@ -15,53 +18,126 @@ import (
 
 func (g *Gateway) say(format string, args ...any) { g.log.Info(fmt.Sprintf(format, args...)) }
 
-// reportMembers prints the member list banner.
+// detail is say for support staff.
+func (g *Gateway) detail(format string, args ...any) {
+	if g.log.Enabled(g.ctx, slog.LevelDebug) {
+		g.log.Debug(fmt.Sprintf(format, args...))
+	}
+}
+
+// reportMembers prints the member list banner. The states printed from then on
+// list the same members.
 func (g *Gateway) reportMembers(members []cluster.Member) {
 	var b strings.Builder
 	fmt.Fprintf(&b, "\n\nMembers [%d] {\n", len(members))
+	lines := []string{"Current cluster members:"}
 	for _, m := range members {
 		fmt.Fprintf(&b, "\tMember [%s]", strings.TrimPrefix(m.ID, "tcp://"))
 		if m.Self {
 			b.WriteString(" this")
 		}
 		b.WriteByte('\n')
+		lines = append(lines, "      member: "+m.ID)
 	}
 	b.WriteString("}\n")
+	lines = append(lines, mapTitle)
+	g.reported.Store(&lines)
 	g.log.Info(b.String())
 }
 
-// reportState prints the members and the balancer map. Without a cluster
-// there is nothing to print.
-func (g *Gateway) reportState() {
-	if lines := g.state(); lines != nil {
-		g.reported.Store(&lines)
-		for _, l := range lines {
-			g.log.Info(l)
+// mapTitle stands between the members and the balancer map.
+const mapTitle = "Current shared balancer map:"
+
+// reportState prints the members of the last banner and the balancer map.
+// Without a cluster there is nothing to print.
+func (g *Gateway) reportState() { g.reportStateIf(func(_, _ []string) bool { return true }) }
+
+// reportChange prints the state when it is not what was printed last.
+func (g *Gateway) reportChange() {
+	g.reportStateIf(func(last, lines []string) bool { return !slices.Equal(last, lines) })
+}
+
+func (g *Gateway) reportStateIf(due func(last, lines []string) bool) {
+	for {
+		last := g.reported.Load()
+		if last == nil {
+			return
+		}
+		lines := slices.Clone((*last)[:slices.Index(*last, mapTitle)+1])
+		for _, m := range g.table.Snapshot() {
+			lines = append(lines, m.String())
+		}
+		if !due(*last, lines) {
+			return
+		}
+		// Another banner or state came between when the swap fails.
+		if g.reported.CompareAndSwap(last, &lines) {
+			for _, l := range lines {
+				g.log.Info(l)
+			}
+			return
 		}
 	}
 }
 
-// reportChange prints the state when it is not what was printed last.
-func (g *Gateway) reportChange() {
-	if last := g.reported.Load(); last == nil || !slices.Equal(*last, g.state()) {
-		g.reportState()
+// reportOffer tells support staff what this member added to the balancer map
+// and what it took away.
+func (g *Gateway) reportOffer(before, now *balance.Advert) {
+	if !g.log.Enabled(g.ctx, slog.LevelDebug) {
+		return
+	}
+	was, is := offered(before), offered(now)
+	for _, uri := range slices.Sorted(maps.Keys(is)) {
+		if added := without(is[uri], was[uri]); len(added) > 0 {
+			g.detail("Added balance URIs %s, new global list is %s", uriList(added), g.targetsOf(uri))
+		}
+	}
+	for _, uri := range slices.Sorted(maps.Keys(was)) {
+		if removed := without(was[uri], is[uri]); len(removed) > 0 {
+			g.detail("Removed balance URIs %s, new global list is %s", uriList(removed), g.targetsOf(uri))
+		}
 	}
 }
 
-func (g *Gateway) state() []string {
-	if g.cluster == nil {
+// reportCleanup tells support staff what the map lost with a member; last is
+// what it offered, nil for nothing.
+func (g *Gateway) reportCleanup(id string, last *balance.Advert) {
+	g.detail("Cleaning up balancer cluster state for member %s", id)
+	for _, uri := range slices.Sorted(maps.Keys(offered(last))) {
+		g.detail("Removed balanced URIs for cluster member %s, new global list: %s", id, g.targetsOf(uri))
+	}
+}
+
+// offered lists an advert's targets by balance URI.
+func offered(a *balance.Advert) map[string][]string {
+	if a == nil || a.State != balance.Up {
 		return nil
 	}
-	lines := []string{"Current cluster members:"}
-	for _, m := range g.cluster.Members() {
-		lines = append(lines, "      member: "+m.ID)
+	m := make(map[string][]string)
+	for _, e := range a.Entries {
+		m[e.Balance] = append(m[e.Balance], e.Targets...)
 	}
-	lines = append(lines, "Current shared balancer map:")
-	for _, m := range g.table.Snapshot() {
-		lines = append(lines, m.String())
-	}
-	return lines
+	return m
 }
+
+func without(list, others []string) []string {
+	return slices.DeleteFunc(slices.Clone(list), func(s string) bool { return slices.Contains(others, s) })
+}
+
+// targetsOf lists every member's targets under a balance URI.
+func (g *Gateway) targetsOf(uri string) string {
+	var list []string
+	for _, m := range g.table.Snapshot() {
+		if m.Balancer == uri {
+			for _, t := range m.Targets {
+				list = append(list, t.URI)
+			}
+		}
+	}
+	return uriList(list)
+}
+
+func uriList(uris []string) string { return "[" + strings.Join(uris, ", ") + "]" }
 
 const reportTime = "2006-01-02 15:04:05"
 
