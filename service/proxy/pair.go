@@ -13,6 +13,7 @@ import (
 // both. It belongs to the loop of both.
 type pair struct {
 	s        *Service
+	w        *session.Worker
 	near     session.Channel            // the client; nil once it ended
 	far      session.Channel            // the back end; nil before and after
 	early    *bytebufferpool.ByteBuffer // what the client sent before far was connected
@@ -23,6 +24,13 @@ type pair struct {
 	nearHeld bool             // near is paused
 	farHeld  bool             // far is paused
 	ending   bool             // near was told to end
+	bye      *farewell        // near ended while early waits
+}
+
+// A farewell is what a client ended with before its back end was connected.
+type farewell struct {
+	code   wsproto.Code
+	reason string
 }
 
 // dial connects to the next address of the next target. Without any left the
@@ -38,7 +46,7 @@ func (p *pair) dial() {
 	}
 	addr := p.try[0]
 	t := &p.s.o.Targets[p.target-1]
-	w := p.near.Worker()
+	w := p.w
 	if t.WebSocket != nil {
 		p.far = session.DialWebSocket(w, addr, p.s.o.DialTimeout, t.WebSocket, p.protocol, p)
 	} else {
@@ -51,12 +59,16 @@ func (p *pair) dial() {
 func (p *pair) Connected(session.Channel) {
 	p.up = true
 	p.try = nil
+	if p.early != nil {
+		p.forwardEarly()
+	}
+	if p.bye != nil {
+		p.far.Close(p.bye.code, p.bye.reason)
+		return
+	}
 	if p.near == nil {
 		p.far.Close(wsproto.CodeNormal, "")
 		return
-	}
-	if p.early != nil {
-		p.forwardEarly()
 	}
 	if !p.far.Over() {
 		p.near.Resume()
@@ -120,7 +132,7 @@ func (p *pair) keep(f *wsproto.Frame) {
 		p.early = bytebufferpool.Get()
 	}
 	if len(p.early.B)+len(f.Data) > maxEarly {
-		p.near.Close(wsproto.CodeTooBig, "")
+		p.end(wsproto.CodeTooBig, "")
 		return
 	}
 	p.early.B = appendRecord(p.early.B, f)
@@ -164,29 +176,40 @@ func (p *pair) Drained(ch session.Channel) {
 func (p *pair) Closed(ch session.Channel, code wsproto.Code, reason []byte) {
 	if ch == p.near {
 		p.near = nil
-		p.dropEarly()
-		if p.far != nil && p.up {
-			p.far.Close(closeCode(code), string(reason))
-		} else if p.far != nil {
-			p.far.Abort()
-		}
+		p.nearClosed(code, reason)
 		return
 	}
 	p.far = nil
-	if !p.up {
-		if p.near != nil {
-			p.s.failed(p.try[0])
-			p.try = p.try[1:]
-			p.dial()
-		}
+	if p.up {
+		p.end(closeCode(code), string(reason))
 		return
 	}
-	p.end(closeCode(code), string(reason))
+	if !p.ending && (p.near != nil || p.early != nil) {
+		p.s.failed(p.try[0])
+		p.try = p.try[1:]
+		p.dial()
+	}
 }
 
-// end closes the client.
+// nearClosed ends the back end's side. What the client sent before the back
+// end was connected is flushed as what is queued for it would be
+// (spec/protocol.md §8.5): the connect goes on, and its end is near's.
+func (p *pair) nearClosed(code wsproto.Code, reason []byte) {
+	switch {
+	case p.far == nil:
+	case p.up:
+		p.far.Close(closeCode(code), string(reason))
+	case p.early != nil:
+		p.bye = &farewell{closeCode(code), string(reason)}
+	default:
+		p.far.Abort()
+	}
+}
+
+// end closes the client; what it sent that nobody took is dropped.
 func (p *pair) end(code wsproto.Code, reason string) {
 	p.ending = true
+	p.dropEarly()
 	if p.near != nil {
 		p.near.Resume()
 		p.near.Close(code, reason)

@@ -139,12 +139,11 @@ func TestConnectFailure(t *testing.T) {
 	}
 }
 
-// A client that leaves before the connect has ended takes the connect with
-// it. That is no failure of the back end.
+// A client that leaves before the connect has ended, and has said nothing,
+// takes the connect with it. That is no failure of the back end.
 func TestClientLeavesEarly(t *testing.T) {
 	r := newRig(t, Options{})
 	c := r.open("")
-	c.text("early")
 	far := r.last(1)
 	c.ends(wsproto.CodeGoingAway)
 	if !far.aborted {
@@ -154,6 +153,87 @@ func TestClientLeavesEarly(t *testing.T) {
 	r.last(1)
 	if got := r.s.Failures(); got != 0 {
 		t.Errorf("failures = %d, want 0", got)
+	}
+}
+
+// What a client said before the connect has ended reaches the back end though
+// the client is gone, by whichever target; then that side is closed in order.
+func TestClientSpeaksAndLeaves(t *testing.T) {
+	for _, strategy := range []Strategy{Immediate, Deferred, Prepared} {
+		for _, code := range []wsproto.Code{wsproto.CodeNormal, wsproto.CodeNoStatus, wsproto.CodeAbnormal} {
+			r := newRig(t, Options{Strategy: strategy, Targets: []Target{{Addrs: addrs("127.0.0.1:1", backEnd)}}})
+			c := r.open("")
+			c.says(wsproto.OpText, false, "last ")
+			c.says(wsproto.OpContinuation, true, "words")
+			far := r.l.dials[0]
+			c.ends(code)
+			if far.aborted {
+				t.Fatalf("strategy %d, code %v: the connect was given up", strategy, code)
+			}
+			before := len(r.l.dials)
+			far.refuse()
+			far = r.last(before + 1)
+			far.connect()
+			if far.heard() != "last words" || !far.closed || far.aborted {
+				t.Errorf("strategy %d, code %v: back end heard %q, closed %v, aborted %v; want all and an orderly end",
+					strategy, code, far.heard(), far.closed, far.aborted)
+			}
+			far.says("too late")
+			far.handler.Closed(nil)
+			r.last(before + 1)
+			if len(c.closes) != 0 || r.s.Failures() != 1 {
+				t.Errorf("strategy %d, code %v: closes %v, %d failures; want none and 1", strategy, code, c.closes, r.s.Failures())
+			}
+		}
+	}
+}
+
+// A WebSocket back end gets the client's code behind its words; when none can
+// be connected all ends quietly.
+func TestWebSocketSpeaksAndLeaves(t *testing.T) {
+	ws := &session.Dialing{Host: backEnd, Target: "/"}
+	r := newRig(t, Options{Strategy: Deferred, Targets: []Target{{Addrs: addrs(backEnd), WebSocket: ws}}})
+	c := r.open("")
+	c.text("last words")
+	c.ends(4001)
+	far := r.last(1)
+	far.connect()
+	answer := answerOf(t, far)
+	far.out.Reset()
+	far.says(answer)
+	var d wsproto.Decoder
+	var f wsproto.Frame
+	p := []byte(far.heard())
+	n, ok, err := d.Next(p, &wsproto.Limits{}, &f)
+	if err != nil || !ok || string(f.Data) != "last words" {
+		t.Fatalf("back end heard %q: %v, %v", p, ok, err)
+	}
+	_, ok, err = d.Next(p[n:], &wsproto.Limits{}, &f)
+	if code, reason, _ := wsproto.ParseClose(f.Data); err != nil || !ok || f.Op != wsproto.OpClose || code != 4001 || string(reason) != "bye" {
+		t.Errorf("then %v %q, want close 4001 bye", f.Op, f.Data)
+	}
+
+	c = r.open("")
+	c.text("nobody hears")
+	c.ends(wsproto.CodeNormal)
+	r.last(2).refuse()
+	r.last(2)
+	if c.recv.(*pair).early != nil {
+		t.Error("what nobody takes is kept")
+	}
+}
+
+// What is too much to keep is not kept for a back end either.
+func TestTooMuchEarly(t *testing.T) {
+	r := newRig(t, Options{})
+	c := r.open("")
+	c.text("early")
+	c.text(string(make([]byte, maxEarly)))
+	c.closedWith(t, wsproto.CodeTooBig)
+	far := r.last(1)
+	c.ends(wsproto.CodeTooBig)
+	if !far.aborted || c.recv.(*pair).early != nil {
+		t.Errorf("connect given up %v, want so", far.aborted)
 	}
 }
 

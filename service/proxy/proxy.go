@@ -110,7 +110,7 @@ func (s *Service) Failures() int64 { return s.failures.Load() }
 
 // Open implements [session.Service].
 func (s *Service) Open(ch session.Channel, o *session.Open) session.Receiver {
-	p := &pair{s: s, near: ch, protocol: o.Protocol}
+	p := &pair{s: s, w: ch.Worker(), near: ch, protocol: o.Protocol}
 	ch.SetHighWater(s.o.MaxPending)
 	switch {
 	case s.o.Strategy == Deferred:
