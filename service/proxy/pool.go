@@ -38,18 +38,22 @@ func (s *Service) take(p *pair) {
 	s.refill(w)
 }
 
-// ready is each loop's share of the prepared connections, at least one.
-func (s *Service) ready() int {
+// share is that loop's part of the prepared connections, at least one.
+func (s *Service) share(loop int) int {
 	loops := 1
 	if s.o.Workers != nil {
 		loops = max(len(s.o.Workers()), 1)
 	}
-	return max((s.o.Prepared+loops-1)/loops, 1)
+	n := s.o.Prepared / loops
+	if loop < s.o.Prepared%loops {
+		n++
+	}
+	return max(n, 1)
 }
 
 func (s *Service) refill(w *session.Worker) {
 	q := &s.pools[w.Index]
-	want := s.ready()
+	want := s.share(w.Index)
 	if q.stopped || s.o.Targets[0].WebSocket != nil {
 		return
 	}

@@ -140,10 +140,20 @@ func TestSparesRefused(t *testing.T) {
 
 // The count is of all loops together, and at least one each.
 func TestPreparedShare(t *testing.T) {
-	for _, tt := range []struct{ prepared, loops, want int }{{4, 2, 2}, {5, 2, 3}, {1, 4, 1}, {0, 1, 1}} {
+	for _, tt := range []struct {
+		prepared, loops int
+		want            []int
+	}{
+		{4, 2, []int{2, 2}}, {3, 2, []int{2, 1}}, {5, 2, []int{3, 2}}, {6, 4, []int{2, 2, 1, 1}},
+		{1, 4, []int{1, 1, 1, 1}}, {0, 1, []int{1}},
+	} {
 		s := New(Options{Prepared: tt.prepared, Workers: func() []*session.Worker { return make([]*session.Worker, tt.loops) }})
-		if got := s.ready(); got != tt.want {
-			t.Errorf("%d prepared on %d loops: %d each, want %d", tt.prepared, tt.loops, got, tt.want)
+		var got []int
+		for i := range tt.loops {
+			got = append(got, s.share(i))
+		}
+		if !slices.Equal(got, tt.want) {
+			t.Errorf("%d prepared on %d loops: %v, want %v", tt.prepared, tt.loops, got, tt.want)
 		}
 	}
 }
