@@ -171,3 +171,28 @@ func TestWithdrawnTargetsAreToldOf(t *testing.T) {
 		t.Errorf("no %q", s)
 	}
 }
+
+// A member that came, went and came again before the first banner is told of
+// in it only.
+func TestFirstBannerAbsorbsRestarts(t *testing.T) {
+	const ip = "127.0.0.46"
+	var book logbook
+	g := startWith(t, &book, clusterOf(ip, freePort(t, ip), ""), nil)
+	self := g.cluster.Self()
+	first, second := cluster.Member{ID: "tcp://10.0.0.1:1", Instance: 1}, cluster.Member{ID: "tcp://10.0.0.1:1", Instance: 2}
+	m := &membership{g: g, lives: make(map[string]uint64)}
+	m.greet([]cluster.Member{self, second})
+	at := len(book.String())
+	raised := self
+	raised.Epoch++ // a later epoch is no other life
+	m.onEvent(cluster.Event{Kind: cluster.Online, Member: first, Members: []cluster.Member{self, first}})
+	m.onEvent(cluster.Event{Kind: cluster.Gone, Member: first, Members: []cluster.Member{self}})
+	m.onEvent(cluster.Event{Kind: cluster.Online, Member: second, Members: []cluster.Member{second, raised}})
+	if text := book.String()[at:]; text != "" {
+		t.Errorf("told again:\n%s", text)
+	}
+	m.onEvent(cluster.Event{Kind: cluster.Gone, Member: second, Members: []cluster.Member{raised}})
+	if !slices.Contains(book.messages(at), "Cluster member "+second.ID+" has gone down") {
+		t.Errorf("not told of what came later:\n%s", book.String()[at:])
+	}
+}
