@@ -89,6 +89,7 @@ func (g *Gateway) build() (err error) {
 		Head:        wsproto.HeadLimits{},
 		HeadTimeout: g.cfg.Gateway.HandshakeTimeout,
 		IdleTimeout: g.cfg.Gateway.HandshakeTimeout,
+		Logger:      g.log,
 	}
 	if err = g.buildTable(); err != nil {
 		return err
