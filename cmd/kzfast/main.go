@@ -7,7 +7,6 @@
 //	kzfast client URI               connect, reconnect, show who answers
 //	kzfast profile SOURCE           where a gateway started with --pprof spends its time
 //	kzfast services                 what a configuration may name, and what is served
-//	kzfast profile SOURCE           where a gateway started with --pprof spends its time
 //	kzfast version
 //
 // Exit status: 0 in order, 2 for a bad command line, 255 when a gateway could
@@ -34,12 +33,12 @@ var errReported = errors.New("reported")
 func main() {
 	root := newRoot()
 	root.SetArgs(longFlags(os.Args[1:]))
-	switch err := root.Execute(); {
+	switch cmd, err := root.ExecuteC(); {
 	case err == nil:
 	case errors.Is(err, errReported):
 		os.Exit(exitFailed)
 	default:
-		fmt.Fprintf(os.Stderr, "kzfast: %v\n\n%s", err, root.UsageString())
+		fmt.Fprintf(os.Stderr, "kzfast: %v\n\n%s", err, cmd.UsageString())
 		os.Exit(exitUsage)
 	}
 }

@@ -4,12 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"os"
-	"os/signal"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -56,10 +53,11 @@ func newRun() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			log, err := newLogger(cmd.OutOrStdout(), format, verbose)
+			log, flush, err := newLogger(cmd.OutOrStdout(), format, verbose)
 			if err != nil {
 				return err
 			}
+			defer flush()
 			if profiles != "" {
 				close, err := serveProfiles(profiles, log)
 				if err != nil {
@@ -67,7 +65,7 @@ func newRun() *cobra.Command {
 				}
 				defer close()
 			}
-			return run(cmd.Context(), file, o, log)
+			return run(cmd.Context(), file, o, log, flush)
 		},
 	}
 	cmd.Flags().StringVar(&file, "config", "", "configuration `file` of this member")
@@ -78,34 +76,23 @@ func newRun() *cobra.Command {
 	return cmd
 }
 
-func newLogger(out io.Writer, format string, verbose bool) (*slog.Logger, error) {
-	level := slog.LevelInfo
-	if verbose {
-		level = slog.LevelDebug
-	}
-	switch format {
-	case "text":
-		return slog.New(newConsole(out, level)), nil
-	case "json":
-		return slog.New(slog.NewJSONHandler(out, &slog.HandlerOptions{Level: level})), nil
-	}
-	return nil, fmt.Errorf("--log %s: want text or json", format)
-}
-
 // run loads, starts and serves until a signal: the first SIGTERM or SIGINT
-// drains, a second cuts.
-func run(ctx context.Context, file string, o gateway.LoadOptions, log *slog.Logger) error {
+// drains, a second cuts. flush writes and ends the log; what is said to the
+// standard error comes after it.
+func run(ctx context.Context, file string, o gateway.LoadOptions, log *slog.Logger, flush func()) error {
+	signals, end := watchSignals(log)
+	defer end()
 	cfg, faults := gateway.Load(file, o)
+	var said strings.Builder
 	for _, d := range faults {
-		fmt.Fprintln(os.Stderr, d)
+		fmt.Fprintln(&said, d)
 	}
 	if cfg == nil {
-		fmt.Fprintln(os.Stderr, "Gateway failed to launch")
+		flush()
+		lastWords(said.String() + "Gateway failed to launch\n")
 		return errReported
 	}
-	signals := make(chan os.Signal, 2)
-	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT)
-	defer signal.Stop(signals)
+	lastWords(said.String())
 
 	limitMemory(log)
 	g, err := gateway.New(cfg, gateway.Options{Logger: log, Version: version})
@@ -114,21 +101,32 @@ func run(ctx context.Context, file string, o gateway.LoadOptions, log *slog.Logg
 	}
 	if err != nil {
 		log.Error("Error starting Gateway: caught exception " + err.Error())
-		fmt.Fprintf(os.Stderr, "kzfast: %v\nGateway failed to launch\n", err)
+		flush()
+		lastWords(fmt.Sprintf("kzfast: %v\nGateway failed to launch\n", err))
 		return errReported
 	}
 	<-signals
 
 	drain, cut := context.WithCancel(ctx)
-	go func() {
-		<-signals
-		cut()
-	}()
+	go cutBy(signals, drain, cut)
 	g.Drain(drain)
 	cut()
 	stop, cancel := context.WithTimeout(ctx, stopTimeout)
 	defer cancel()
-	return g.Stop(stop)
+	if err := g.Stop(stop); err != nil {
+		log.Error("stop incomplete", "err", err)
+		return errReported
+	}
+	return nil
+}
+
+// cutBy calls cut at a signal; it ends with drain.
+func cutBy(signals <-chan os.Signal, drain context.Context, cut func()) {
+	select {
+	case <-signals:
+		cut()
+	case <-drain.Done():
+	}
 }
 
 // stopTimeout bounds the end of a gateway after its drain.
