@@ -136,6 +136,18 @@ func (o *Options) settleAddress(port uint16) error {
 	return nil
 }
 
+// MemberID is the id that a member started with o will have, if its port is
+// not 0.
+func (o Options) MemberID() (string, error) {
+	if _, err := o.complete(); err != nil {
+		return "", err
+	}
+	if err := o.settleAddress(o.Bind.Port()); err != nil {
+		return "", err
+	}
+	return idOf(nameOf(o.Advertise)), nil
+}
+
 // own reports whether dialling a would reach ourselves.
 func (o *Options) own(a netip.AddrPort) bool {
 	if a == o.Advertise || a == o.Bind {

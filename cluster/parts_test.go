@@ -361,3 +361,26 @@ func TestPublicNames(t *testing.T) {
 	}
 	var _ multicast.Stats = Health{}.Beacon
 }
+
+func TestMemberIDBeforeStart(t *testing.T) {
+	for name, o := range map[string]Options{
+		"as bound":      {Bind: netip.MustParseAddrPort("127.0.0.4:5000")},
+		"as advertised": {Bind: netip.MustParseAddrPort("127.0.0.4:5001"), Advertise: netip.MustParseAddrPort("127.0.0.9:5002")},
+		"port as bound": {Bind: netip.MustParseAddrPort("127.0.0.4:5003"), Advertise: netip.MustParseAddrPort("127.0.0.9:0")},
+		"any address":   {Bind: netip.MustParseAddrPort("0.0.0.0:5004"), Seeds: []string{"127.0.0.1:5005"}},
+	} {
+		o.Name = "alpha"
+		planned, err := o.MemberID()
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		c, err := Start(t.Context(), o)
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		if id := c.Self().ID; id != planned {
+			t.Errorf("%s: member %s, planned %s", name, id, planned)
+		}
+		c.Shutdown()
+	}
+}

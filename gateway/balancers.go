@@ -84,7 +84,11 @@ func (g *Gateway) plannedID() string {
 	if err != nil {
 		return standaloneID
 	}
-	return "tcp://" + o.Bind.String()
+	id, err := o.MemberID()
+	if err != nil {
+		return standaloneID
+	}
+	return id
 }
 
 // warnOfDerivedKey says once that affinity cookies can be forged: whoever
