@@ -3,6 +3,7 @@ package gateway
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 	"time"
 
 	"github.com/kzfast/kzfast/conf"
@@ -95,15 +96,78 @@ func (g *Gateway) available(s *service, up bool) {
 	g.log.Warn("back end changed", "service", s.conf.Name, "up", up)
 	if up {
 		s.unbind(false)
+		g.listenAgain(s)
 	}
 	s.withdrawn.Store(!up)
 	g.republish()
 	if !up {
 		s.unbind(true)
+		g.shut(s)
 	}
 	for range s.conf.Balances {
 		g.say("Cluster member %s: service %s %s", g.memberID(), s.conf.Type, state)
 	}
+}
+
+// shut closes the sockets that are the service's own, so that connections are
+// refused (spec/protocol.md §8.5). Conversations go on.
+func (g *Gateway) shut(s *service) {
+	g.binding.Lock()
+	defer g.binding.Unlock()
+	for _, k := range g.sockets {
+		if k.raw == nil || !slices.Contains(s.routes, k.raw) || k.listener == nil && k.datagrams == nil {
+			continue
+		}
+		if k.listener != nil {
+			k.listener.Close()
+			k.listener = nil
+		}
+		if k.datagrams != nil {
+			k.datagrams.leave()
+		}
+		if !slices.Contains(s.shut, k) {
+			s.shut = append(s.shut, k)
+		}
+	}
+}
+
+// listenDelay is the pause before an address that was lost to somebody else
+// is tried again.
+const listenDelay = time.Second
+
+// listenAgain undoes shut. An address that somebody has taken meanwhile is
+// tried until it is free.
+func (g *Gateway) listenAgain(s *service) {
+	g.binding.Lock()
+	defer g.binding.Unlock()
+	for _, k := range s.shut {
+		if err := g.reopen(k); err != nil {
+			g.log.Error("listener not bound", "uri", k.accept.URI.String(), "addr", k.addr.String(), "err", err, "again", listenDelay.String())
+			g.helpers.Go(func() { g.insist(k) })
+		}
+	}
+}
+
+// insist is the goroutine of a socket that could not be opened again. It ends
+// when it is open, not wanted any more, or with the gateway.
+func (g *Gateway) insist(k *socket) {
+	for wanted := true; wanted; {
+		pause(g.ctx, listenDelay)
+		g.binding.Lock()
+		wanted = g.reopen(k) != nil && !k.raw.Unbound.Load()
+		g.binding.Unlock()
+	}
+}
+
+// reopen opens k unless it is open, or to be closed. binding is held.
+func (g *Gateway) reopen(k *socket) error {
+	switch {
+	case g.closed || k.raw.Unbound.Load() || k.listener != nil:
+		return nil
+	case k.datagrams != nil && k.datagrams.stay():
+		return nil
+	}
+	return g.open(k)
 }
 
 func makeBroadcast(g *Gateway, s *service) error {

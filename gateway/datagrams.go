@@ -34,9 +34,12 @@ type datagrams struct {
 	raw   syscall.RawConn
 	idle  time.Duration
 
-	mu    sync.Mutex // guards peers; a leaf of the lock order
-	peers map[netip.AddrPort]*peer
-	next  int // loop of the next client; reading goroutine only
+	mu      sync.Mutex // guards the three below; a leaf of the lock order
+	peers   map[netip.AddrPort]*peer
+	leaving bool // the socket is closed with the last conversation
+	left    bool // it has been
+
+	next int // loop of the next client; reading goroutine only
 
 	dropped atomic.Int64 // datagrams not heard for want of room
 }
@@ -142,5 +145,31 @@ func (d *datagrams) forget(p *peer) {
 	defer d.mu.Unlock()
 	if d.peers[p.addr] == p {
 		delete(d.peers, p.addr)
+		d.closeEmpty()
+	}
+}
+
+// leave closes the socket when no conversation needs it any more. New ones are
+// not begun meanwhile: the route is unbound.
+func (d *datagrams) leave() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.leaving = true
+	d.closeEmpty()
+}
+
+// stay undoes leave; false means that it is too late.
+func (d *datagrams) stay() bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.leaving = false
+	return !d.left
+}
+
+// closeEmpty is called with mu held.
+func (d *datagrams) closeEmpty() {
+	if d.leaving && len(d.peers) == 0 && !d.left {
+		d.left = true
+		d.conn.Close()
 	}
 }

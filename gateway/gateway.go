@@ -44,6 +44,8 @@ type Gateway struct {
 	joined  chan struct{}    // closed when cluster is set; events wait for it
 
 	sockets  []*socket
+	binding  sync.Mutex // guards the listeners of sockets, and closed; loops never take it
+	closed   bool       // nothing listens any more
 	services []*service
 	byConf   map[*conf.Service]*service
 	routeOf  map[string]*session.Route       // by canonical accept URI
@@ -228,6 +230,8 @@ func (g *Gateway) opener(p *port) func(*engine.Conn) engine.Handler {
 
 // Addrs lists the listening addresses.
 func (g *Gateway) Addrs() []string {
+	g.binding.Lock()
+	defer g.binding.Unlock()
 	var list []string
 	for _, k := range g.sockets {
 		if k.listener != nil {
@@ -279,6 +283,9 @@ func (g *Gateway) stop(ctx context.Context) error {
 }
 
 func (g *Gateway) closeListeners() {
+	g.binding.Lock()
+	defer g.binding.Unlock()
+	g.closed = true
 	for _, k := range g.sockets {
 		if k.listener != nil {
 			k.listener.Close()

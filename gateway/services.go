@@ -24,6 +24,7 @@ type service struct {
 	byAccept  map[*conf.Accept]*session.Route
 	rosters   []*roster   // of its raw accepts
 	withdrawn atomic.Bool // its back end is gone: not advertised
+	shut      []*socket   // those that were closed meanwhile; guarded by Gateway.binding
 	run       runner      // nil when there is nothing to start
 }
 
