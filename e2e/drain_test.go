@@ -53,8 +53,8 @@ func TestDrainMovesClientsInOrder(t *testing.T) {
 		back = append(back, e.at.Sub(asked))
 	}
 	text := leaver.text(leaver.began)
-	inOrder(t, text, "Cluster member "+leaver.id()+": service echo unbound", "Stopping server", "Member Removed",
-		"Stopping services", "Stopped services", "Stopped server successfully")
+	inOrder(t, text, "Stopping server", "Stopping services", "Cluster member "+leaver.id()+": service echo unbound", "Stopped services",
+		"Member Removed", "Current cluster members:", "Stopped server successfully")
 	for _, m := range f.but(leaver) {
 		inOrder(t, m.text(0), "Cluster member "+leaver.id()+" is draining", "Cluster member "+leaver.id()+" has gone down", "Member Removed")
 		f.targets(m.addr(), f.but(leaver)...)

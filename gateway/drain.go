@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"context"
+	"math"
 	"time"
 
 	"github.com/kzfast/kzfast/balance"
@@ -19,18 +20,24 @@ const drainSlice = 100 * time.Millisecond
 // minSlice is the least number of sessions closed in a slice.
 const minSlice = 50
 
+// lastFlush is how long the sessions still open at the end of a drain have to
+// take their close code.
+const lastFlush = time.Second
+
 // Drain takes the member out of service in an orderly way: it withdraws from
 // the balancers, refuses new sessions, and closes those it has in slices, so that
 // their clients do not all return to the others at once. It listens until the
 // last is gone, because an emulated client may need a connection to hear that it
-// is over, and its own balancers send clients on meanwhile. It ends when no
-// session is left, at the configured drain timeout, or with ctx; what is left
-// then is cut by Stop.
+// is over, and its own balancers send clients on meanwhile. At the configured
+// drain timeout the rest is told the close code at once; with a timeout of zero
+// that is all Drain does. It ends when no session is left, lastFlush after that,
+// or with ctx; what is left then is cut by Stop.
 func (g *Gateway) Drain(ctx context.Context) {
+	g.reportStopping()
 	g.publish(balance.Draining)
-	g.reportBound("unbound")
 	g.log.Info("quiesce begun", "sessions", g.Sessions())
-	if g.cluster != nil && len(g.cluster.Members()) > 1 {
+	timeout := g.cfg.Gateway.DrainTimeout
+	if timeout > 0 && g.cluster != nil && len(g.cluster.Members()) > 1 {
 		pause(ctx, quiesceLinger)
 	}
 	for _, s := range g.services {
@@ -38,30 +45,50 @@ func (g *Gateway) Drain(ctx context.Context) {
 			r.Draining.Store(true)
 		}
 	}
+	g.reportStoppingServices()
+	sessions := g.Sessions()
+	g.closeInSlices(ctx, timeout)
+	late := g.Sessions()
+	g.closeRest(ctx)
+	g.closeListeners()
+	g.log.Info("drained", "sessions", sessions, "closed", max(0, sessions-late), "late", late, "left", g.Sessions())
+}
 
-	timeout := g.cfg.Gateway.DrainTimeout
+// closeInSlices spreads the closes over half of timeout, and waits until all
+// sessions are gone or timeout is over.
+func (g *Gateway) closeInSlices(ctx context.Context, timeout time.Duration) {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	slices := max(int(timeout/2/drainSlice), 1)
 	per := max(minSlice, (g.Sessions()+slices-1)/slices)
+	each := (per + len(g.workers) - 1) / len(g.workers)
 	for g.Sessions() > 0 && ctx.Err() == nil {
-		g.closeSlice(per)
+		g.closeSlice(each)
 		pause(ctx, drainSlice)
 	}
-	g.closeListeners()
-	g.log.Info("drained", "sessions", g.Sessions())
 }
 
-// closeSlice closes about n sessions over all loops.
+// closeRest closes whatever is open, and waits for lastFlush at most.
+func (g *Gateway) closeRest(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, lastFlush)
+	defer cancel()
+	for g.closeSlice(math.MaxInt); g.Sessions() > 0 && ctx.Err() == nil; {
+		pause(ctx, flushPoll)
+	}
+}
+
+// flushPoll is how often closeRest looks whether it is done.
+const flushPoll = 10 * time.Millisecond
+
+// closeSlice closes about n sessions of each loop.
 func (g *Gateway) closeSlice(n int) {
-	each := (n + len(g.workers) - 1) / len(g.workers)
 	code := wsproto.Code(g.cfg.Gateway.DrainCloseCode)
 	for _, w := range g.workers {
 		w.Loop.Post(func() {
-			w.CloseSessions(nil, each, code, "")
+			w.CloseSessions(nil, n, code, "")
 			for _, s := range g.services {
 				for _, r := range s.rosters {
-					r.closeSome(w.Index, each, code)
+					r.closeSome(w.Index, n, code)
 				}
 			}
 		})

@@ -59,6 +59,7 @@ type Gateway struct {
 	others   map[string]*balance.Advert // of other members; events goroutine only
 	dumps    *coalescer
 	reported atomic.Pointer[[]string] // the state printed last
+	stopping time.Time                // when Drain began, or Stop without it
 	helpers  sync.WaitGroup           // goroutines that end with ctx
 }
 
@@ -247,10 +248,12 @@ func (g *Gateway) Addrs() []string {
 // Stop ends everything at once: listeners, sessions, membership. It returns
 // when nothing of the gateway runs any more, or with ctx.
 func (g *Gateway) Stop(ctx context.Context) error {
-	began := time.Now()
-	g.reportStopping()
+	if g.stopping.IsZero() {
+		g.reportStopping()
+		g.reportStoppingServices()
+	}
 	err := g.stop(ctx)
-	g.reportStopped(began)
+	g.reportStopped()
 	return err
 }
 
@@ -271,6 +274,9 @@ func (g *Gateway) stop(ctx context.Context) error {
 	g.webs.Wait()
 	if g.engine != nil {
 		errs = append(errs, g.engine.Stop(ctx))
+	}
+	if !g.stopping.IsZero() {
+		g.reportStoppedServices()
 	}
 	if g.cluster != nil {
 		g.leave(ctx)

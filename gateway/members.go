@@ -176,6 +176,7 @@ func (g *Gateway) leave(ctx context.Context) {
 	g.cluster.Shutdown()
 	g.table.Drop(g.cluster.Self().ID)
 	g.say("Member Removed")
+	g.reportState()
 }
 
 var profiles = map[string]cluster.Profile{"fast": cluster.Fast, "lan": cluster.LAN, "wan": cluster.WAN}

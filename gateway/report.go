@@ -155,17 +155,32 @@ func (g *Gateway) reportStarted(began time.Time) {
 	g.reportState()
 }
 
-func (g *Gateway) reportStopping() { g.say("Stopping server") }
+// reportStopping begins the lines of the stop; its time counts from here.
+func (g *Gateway) reportStopping() {
+	g.stopping = time.Now()
+	g.say("Stopping server")
+}
 
-func (g *Gateway) reportStopped(began time.Time) {
+// reportStoppingServices prints what takes no new sessions any more.
+func (g *Gateway) reportStoppingServices() {
 	if lines := g.accepts(false); len(lines) > 0 {
 		g.say("Stopping services")
 		for _, l := range lines {
 			g.say("  %s", l)
 		}
+	}
+	g.reportBound("unbound")
+}
+
+// reportStoppedServices tells that no session is left.
+func (g *Gateway) reportStoppedServices() {
+	if len(g.accepts(false)) > 0 {
 		g.say("Stopped services")
 	}
-	g.say("Stopped server successfully in %.3f secs at %s", time.Since(began).Seconds(), began.Format(reportTime))
+}
+
+func (g *Gateway) reportStopped() {
+	g.say("Stopped server successfully in %.3f secs at %s", time.Since(g.stopping).Seconds(), g.stopping.Format(reportTime))
 }
 
 // accepts lists the accept URIs, sorted, each with its socket when a bind
