@@ -61,7 +61,7 @@ Exit status 0 when all came back, 255 when not.`,
 	p.BoolVar(&f.json, "json", false, "print everything as JSON, one object per line, to the standard output")
 	p.BoolVar(&f.inBand, "in-band", true, "be redirected inside the socket as browsers are; false follows 302")
 	p.StringVar(&f.origin, "origin", "", "`origin` to send")
-	p.DurationVar(&f.timeout, "timeout", 30*time.Second, "give up when nothing comes back for this `time`")
+	p.DurationVar(&f.timeout, "timeout", 30*time.Second, "give up when nothing comes back, or the input finds no connection, for this `time`")
 	return cmd
 }
 

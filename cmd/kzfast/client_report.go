@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -130,12 +131,7 @@ func (r *reporter) failed(err error) {
 
 func (r *reporter) summary(t *talk) {
 	slices.Sort(t.rounds)
-	at := func(q float64) time.Duration {
-		if len(t.rounds) == 0 {
-			return 0
-		}
-		return t.rounds[int(q*float64(len(t.rounds)-1))]
-	}
+	at := func(q float64) time.Duration { return quantile(t.rounds, q) }
 	if r.json != nil {
 		r.emit(event{Event: "summary", totals: &totals{
 			Sent: t.asked, Received: t.received, Back: t.back, Repeated: t.repeated, Wrong: t.wrong,
@@ -153,4 +149,13 @@ func (r *reporter) summary(t *talk) {
 	r.say("%d of %d came back, %d repeated, %d wrong; answered by %s; round trip p50 %v, p99 %v, max %v",
 		t.back, t.count, t.repeated, t.wrong, who,
 		at(0.5).Round(time.Microsecond), at(0.99).Round(time.Microsecond), at(1).Round(time.Microsecond))
+}
+
+// quantile is the least of sorted that at least the share q does not exceed; 0
+// when there is none.
+func quantile(sorted []time.Duration, q float64) time.Duration {
+	if len(sorted) == 0 {
+		return 0
+	}
+	return sorted[max(int(math.Ceil(q*float64(len(sorted))))-1, 0)]
 }

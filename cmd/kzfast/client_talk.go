@@ -25,7 +25,9 @@ type talk struct {
 	received int
 	rounds   []time.Duration
 	members  []string
-	input    bool // more lines may come
+	input    bool      // more lines may come
+	held     *string   // a line that waits for a connection
+	stuck    time.Time // since when a line, or the end of the input, waits for one
 	lostAt   time.Time
 	heard    time.Time // when something came back last
 }
@@ -65,7 +67,7 @@ func (t *talk) loop(ctx context.Context, lines <-chan string, states <-chan clie
 	defer watch.Stop()
 	for !t.done() {
 		ready := lines
-		if t.conn == nil || len(t.outbox) >= maxOutbox {
+		if t.held != nil || len(t.outbox) >= maxOutbox {
 			ready = nil // lines wait for a connection, and for room
 		}
 		out, first := post, letter{}
@@ -88,6 +90,10 @@ func (t *talk) loop(ctx context.Context, lines <-chan string, states <-chan clie
 				lines, t.input, t.heard = nil, false, time.Now()
 				continue
 			}
+			if t.conn == nil {
+				t.held = &line
+				continue
+			}
 			t.send(line)
 		case <-pace:
 			t.next()
@@ -100,6 +106,10 @@ func (t *talk) loop(ctx context.Context, lines <-chan string, states <-chan clie
 		case <-watch.C:
 			if t.silent() {
 				t.r.failed(fmt.Errorf("nothing came back for %v", t.timeout))
+				return errReported
+			}
+			if t.stranded() {
+				t.r.failed(fmt.Errorf("no connection for %v", t.timeout))
 				return errReported
 			}
 		}
@@ -124,7 +134,7 @@ func (t *talk) done() bool {
 	if t.count > 0 {
 		return t.back+t.wrong >= t.count
 	}
-	if t.input {
+	if t.input || t.held != nil || len(t.members) == 0 {
 		return false
 	}
 	return len(t.owed) == 0 || time.Since(t.heard) > linger
@@ -132,6 +142,19 @@ func (t *talk) done() bool {
 
 // silent reports whether the counted messages have stopped coming back.
 func (t *talk) silent() bool { return t.count > 0 && time.Since(t.heard) > t.timeout }
+
+// stranded reports whether the input, or its end, has waited too long for a
+// connection. As long as nobody wants to say anything there is no hurry.
+func (t *talk) stranded() bool {
+	if t.count > 0 || t.conn != nil || t.input && t.held == nil {
+		t.stuck = time.Time{}
+		return false
+	}
+	if t.stuck.IsZero() {
+		t.stuck = time.Now()
+	}
+	return time.Since(t.stuck) > t.timeout
+}
 
 // interrupted is the end by a signal, which only a counted talk minds.
 func (t *talk) interrupted() error {
@@ -158,10 +181,15 @@ func (t *talk) state(s client.State) {
 }
 
 // resume sends again what the lost member owes, when it is known to be an
-// echo; else what was said stays said.
+// echo; else what was said stays said, and the line that waited is sent.
 func (t *talk) resume() {
 	if t.count == 0 {
 		t.owed = nil
+		if t.held != nil {
+			t.heard = time.Now()
+			t.send(*t.held)
+			t.held = nil
+		}
 		return
 	}
 	for _, o := range t.owed {

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -145,6 +146,44 @@ func TestClientGivesUp(t *testing.T) {
 	}
 }
 
+// Without a connection, what waits in the input waits for the timeout, and
+// what follows a person's silence is waited for.
+func TestClientStranded(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	uri := "ws://" + l.Addr().String() + "/"
+	l.Close() // refuses from now on
+	f := clientFlags{timeout: 50 * time.Millisecond}
+	held, typist := io.Pipe()
+	defer typist.Close()
+	go io.WriteString(typist, "a line\n")
+	for name, in := range map[string]io.Reader{"a line": held, "a line and the end": strings.NewReader("a\n"), "the end": strings.NewReader("")} {
+		ctx, cancel := context.WithTimeout(t.Context(), patience)
+		var out, errOut bytes.Buffer
+		err := runClient(ctx, uri, f, in, &out, &errOut)
+		if !errors.Is(err, errReported) || !strings.Contains(errOut.String(), "failed: no connection for 50ms") {
+			t.Errorf("%s: got %v\n%s", name, err, errOut.String())
+		}
+		cancel()
+	}
+
+	quiet := newTalk(f, nil)
+	quiet.input, quiet.stuck = true, time.Now().Add(-time.Hour)
+	if quiet.stranded() {
+		t.Error("gave up although nobody said anything")
+	}
+}
+
+// The end of the input is no reason not to connect.
+func TestClientWithoutInput(t *testing.T) {
+	_, errOut, err := talkTo(t, new(echoer).serve(t), clientFlags{}, "")
+	if err != nil || !strings.Contains(errOut, " answers") {
+		t.Errorf("got %v\n%s", err, errOut)
+	}
+}
+
 func TestClientFinalAnswer(t *testing.T) {
 	s := httptest.NewServer(http.NotFoundHandler())
 	defer s.Close()
@@ -230,6 +269,42 @@ func TestPrintable(t *testing.T) {
 	} {
 		if got := printable([]byte(in)); got != want {
 			t.Errorf("%q: got %s, want %s", in, got, want)
+		}
+	}
+}
+
+func TestQuantile(t *testing.T) {
+	hundred := make([]time.Duration, 100)
+	for i := range hundred {
+		hundred[i] = time.Duration(i + 1)
+	}
+	for _, c := range []struct {
+		sorted []time.Duration
+		q      float64
+		want   time.Duration
+	}{
+		{nil, 0.5, 0}, {hundred[:1], 0.5, 1}, {hundred[:1], 0.99, 1},
+		{hundred[:2], 0.5, 1}, {hundred[:3], 0.5, 2}, {hundred[:3], 0.99, 3}, {hundred[:3], 1, 3},
+		{hundred, 0.5, 50}, {hundred, 0.99, 99}, {hundred, 1, 100},
+	} {
+		if got := quantile(c.sorted, c.q); got != c.want {
+			t.Errorf("quantile %v of %d: got %d, want %d", c.q, len(c.sorted), got, c.want)
+		}
+	}
+}
+
+func TestDefines(t *testing.T) {
+	f := configFlags{defines: []string{"a=1", "b=", "feature.mqtt", "feature.x=y"}}
+	o, err := f.options()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, want := o.Define, map[string]string{"a": "1", "b": "", "feature.x": "y"}; !maps.Equal(got, want) {
+		t.Errorf("got %v, want %v", got, want)
+	}
+	for _, bad := range []string{"name", "=value", ""} {
+		if _, err := (&configFlags{defines: []string{bad}}).options(); err == nil {
+			t.Errorf("-D %s: accepted", bad)
 		}
 	}
 }

@@ -25,10 +25,17 @@ func (f *configFlags) add(cmd *cobra.Command) {
 	cmd.Flags().BoolVar(&f.strict, "strict", false, "refuse service types that are otherwise tolerated")
 }
 
+// featureGate begins what switched the predecessor's features on and does
+// nothing here (spec/config.md §1).
+const featureGate = "feature."
+
 func (f *configFlags) options() (gateway.LoadOptions, error) {
 	o := gateway.LoadOptions{Define: make(map[string]string), GatewayOpts: os.Getenv("GATEWAY_OPTS"), Strict: f.strict}
 	for _, d := range f.defines {
 		name, value, ok := strings.Cut(d, "=")
+		if !ok && strings.HasPrefix(name, featureGate) {
+			continue
+		}
 		if !ok || name == "" {
 			return o, fmt.Errorf("-D %s: want name=value", d)
 		}
