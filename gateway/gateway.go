@@ -3,7 +3,6 @@ package gateway
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"net/http"
 	"runtime"
@@ -181,7 +180,7 @@ func (g *Gateway) listen() error {
 			continue
 		}
 		if err != nil {
-			return fmt.Errorf("%s: service %q: cannot open %s for %s: %w", k.accept.Pos, k.owner.Name, k.addr, k.accept.URI, err)
+			return openFault(k, err)
 		}
 		for _, p := range k.ports {
 			g.webs.Go(p.web.serve)

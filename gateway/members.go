@@ -43,7 +43,7 @@ func (g *Gateway) join(ctx context.Context) error {
 	defer close(g.joined)
 	if err != nil {
 		g.log.Error(fmt.Sprintf("Unable to initialize cluster due to an exception: %v", err))
-		return fmt.Errorf("%s: %w", c.Pos, err)
+		return clusterFault(c.Pos, err)
 	}
 	self := g.cluster.Self()
 	m.greet(g.cluster.Members())
