@@ -46,12 +46,31 @@ func (g *Gateway) Drain(ctx context.Context) {
 		}
 	}
 	g.reportStoppingServices()
+	g.settle(ctx)
 	sessions := g.Sessions()
 	g.closeInSlices(ctx, timeout)
 	late := g.Sessions()
 	g.closeRest(ctx)
 	g.closeListeners()
 	g.log.Info("drained", "sessions", sessions, "closed", max(0, sessions-late), "late", late, "left", g.Sessions())
+}
+
+// settle waits until each loop has ended what it was about, so that handshakes
+// that were let in are sessions. It gives up on a loop after lastFlush.
+func (g *Gateway) settle(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, lastFlush)
+	defer cancel()
+	done := make(chan struct{}, len(g.workers))
+	for _, w := range g.workers {
+		w.Loop.Post(func() { done <- struct{}{} })
+	}
+	for range g.workers {
+		select {
+		case <-done:
+		case <-ctx.Done():
+			return
+		}
+	}
 }
 
 // closeInSlices spreads the closes over half of timeout, and waits until all
@@ -72,13 +91,14 @@ func (g *Gateway) closeInSlices(ctx context.Context, timeout time.Duration) {
 func (g *Gateway) closeRest(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, lastFlush)
 	defer cancel()
-	for g.closeSlice(math.MaxInt); g.Sessions() > 0 && ctx.Err() == nil; {
+	for g.Sessions() > 0 && ctx.Err() == nil {
+		g.closeSlice(math.MaxInt)
 		pause(ctx, flushPoll)
 	}
 }
 
 // flushPoll is how often closeRest looks whether it is done.
-const flushPoll = 10 * time.Millisecond
+const flushPoll = 20 * time.Millisecond
 
 // closeSlice closes about n sessions of each loop.
 func (g *Gateway) closeSlice(n int) {
