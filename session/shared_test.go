@@ -44,7 +44,7 @@ func TestGathering(t *testing.T) {
 }
 
 // The memory of a burst is sized once: its frames have no room to spare, and
-// gathering many messages costs two allocations.
+// gathering many messages does not allocate for each.
 func TestGatheringAllocates(t *testing.T) {
 	var g Gathering
 	p := make([]byte, 125)
@@ -56,7 +56,7 @@ func TestGatheringAllocates(t *testing.T) {
 		}
 		g.Move(&m)
 	})
-	if got > 2 {
+	if got > 2 && !underRace {
 		t.Errorf("%v allocations for a burst of 8 messages, want 2", got)
 	}
 	if cap(m.frames) > len(m.frames)+len(m.frames)/4 {
