@@ -221,9 +221,10 @@ func TestBurstAllocates(t *testing.T) {
 		l.turn()
 		l.turn()
 	})
-	// A parcel, its frames and messages, its task; the loop's list of tasks.
-	if got > 8 {
-		t.Errorf("%v allocations for a burst of 8 messages to 1,000, want at most 8", got)
+	// A parcel, its frames and messages, its task; the loop's list of tasks;
+	// and what the race detector makes pools forget.
+	if got > 12 {
+		t.Errorf("%v allocations for a burst of 8 messages to 1,000, want at most 12", got)
 	}
 }
 
