@@ -49,6 +49,7 @@ const (
 	flagOver                         // the queue has been above HighWater, Drained is owed
 	flagPaused                       // Pause was called
 	flagReread                       // Resume was called: what came since Pause may have been reported
+	flagReadLater                    // a turn to read in is posted
 	flagEOF                          // the peer's FIN was read
 	flagConnecting                   // dialled, not yet connected
 	flagHalfClose                    // FIN follows the queue

@@ -202,7 +202,7 @@ func (l *Loop) sendMove(m move) {
 // receive goes on with a conn that another loop let go of.
 func (l *Loop) receive(m move, armed bool) {
 	c := m.c
-	c.flags &^= flagMoving
+	c.flags &^= flagMoving | flagReadLater
 	l.count.conns++
 	if !l.engine.table.put(int(c.fd), c) {
 		c.fail(ErrFileLimit)

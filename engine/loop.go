@@ -152,7 +152,7 @@ func (l *Loop) dispatch(fd int, ev netpoll.IOEvent, fl netpoll.IOFlags) {
 		c.flush(l)
 		c.touch()
 	}
-	if failed || netpoll.IsReadEvent(ev) {
+	if (failed || netpoll.IsReadEvent(ev)) && c.flags&flagReadLater == 0 {
 		l.read(c, failed || hasEnded(ev, fl))
 	}
 }

@@ -5,7 +5,7 @@ package engine
 import "syscall"
 
 // readsPerTurn bounds the reads of one event.
-const readsPerTurn = 16
+const readsPerTurn = 4
 
 // read empties the socket. Events are edge-triggered, so it must: what is left
 // behind is not reported again. A read that does not fill the buffer has emptied
@@ -20,10 +20,16 @@ func (l *Loop) read(c *Conn, ended bool) {
 	l.readLater(c)
 }
 
-// readLater tries to read c in a turn of its own.
+// readLater reads c to its end in a turn of its own. What arrives until then is
+// left to it.
 func (l *Loop) readLater(c *Conn) {
+	if c.flags&flagReadLater != 0 {
+		return
+	}
+	c.flags |= flagReadLater
 	l.Post(func() {
 		if c.loop.Load() == l {
+			c.flags &^= flagReadLater
 			l.read(c, true)
 		}
 	})

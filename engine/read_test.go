@@ -72,3 +72,45 @@ func TestEveryArrivalIsRead(t *testing.T) {
 		}
 	}
 }
+
+// A peer that sends without end has one turn at a time, however often its bytes
+// arrive anew; others have theirs.
+func TestPourerHasOneTurnAtATime(t *testing.T) {
+	e := start(t, Options{Loops: 1, ReadBuffer: 1 << 10})
+	l := e.Loop(0)
+	turns := make(map[*Conn]int) // reads since the last task of the loop
+	most := 0
+	ln := listen(t, e, func(c *Conn) Handler {
+		return &funcs{c: c, data: func(c *Conn, _ []byte) {
+			turns[c]++
+			most = max(most, turns[c])
+		}}
+	})
+	const pourers = 3
+	for range pourers {
+		nc := dial(t, ln.Addr())
+		go func() {
+			for p := make([]byte, 64<<10); ; {
+				if _, err := nc.Write(p); err != nil {
+					return
+				}
+			}
+		}()
+	}
+	result := make(chan int, 1)
+	left := 2000
+	var task func()
+	task = func() {
+		if left--; left == 0 {
+			result <- most
+			return
+		}
+		clear(turns)
+		l.Post(task)
+	}
+	l.Post(func() { most = 0; task() })
+	// Between two tasks lie a posted turn and, in two batches, an event each.
+	if most := receive(t, "the last task", result); most > 3*readsPerTurn {
+		t.Errorf("%d reads of a conn between two tasks, want a turn's %d, at most thrice", most, readsPerTurn)
+	}
+}
