@@ -33,8 +33,19 @@ func (g *Gateway) republish() {
 	}
 }
 
-func (g *Gateway) advertise() {
-	a := &balance.Advert{State: g.advert.state, Name: g.memberName(), Version: g.version}
+// foresee puts our own targets into our own table before a balancer of ours
+// listens: one that is asked first of all must not know of nobody.
+func (g *Gateway) foresee() {
+	g.advert.mu.Lock()
+	defer g.advert.mu.Unlock()
+	a := g.offer(balance.Up)
+	a.Fit()
+	g.table.Set(g.memberID(), a)
+}
+
+// offer is what we offer in a state.
+func (g *Gateway) offer(state balance.State) *balance.Advert {
+	a := &balance.Advert{State: state, Name: g.memberName(), Version: g.version}
 	for _, s := range g.services {
 		if len(s.conf.Balances) == 0 || s.withdrawn.Load() {
 			continue
@@ -52,6 +63,11 @@ func (g *Gateway) advertise() {
 			})
 		}
 	}
+	return a
+}
+
+func (g *Gateway) advertise() {
+	a := g.offer(g.advert.state)
 	for _, err := range a.Fit() {
 		g.complainOnce(err)
 	}

@@ -128,6 +128,7 @@ func (g *Gateway) Start(ctx context.Context) (err error) {
 			g.reportState()
 		}
 	}
+	g.foresee()
 	if err = g.listen(); err != nil {
 		return err
 	}
