@@ -446,7 +446,7 @@ func TestLoadSamples(t *testing.T) {
 
 var (
 	scheduleCount = flag.Int("cluster.schedules", 20, "random fault schedules to simulate")
-	scheduleSeed  = flag.Uint64("cluster.seed", 0, "seed of the first one, 0 = random")
+	scheduleSeed  = flag.Uint64("cluster.seed", 1, "seed of the first one, 0 = random")
 )
 
 // Random schedules of kills, restarts, leaves, partitions, pauses and loss;
