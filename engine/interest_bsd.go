@@ -8,16 +8,12 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// edgeTriggered: each arrival is reported once. gnet's kqueue poller cannot drop a
-// read filter, so that level-triggered events on a paused conn would spin the loop;
-// edge-triggered ones are simply ignored until Resume.
-const edgeTriggered = true
-
 // hasEnded reports that an event tells of the peer's FIN.
 func hasEnded(_ netpoll.IOEvent, fl netpoll.IOFlags) bool { return fl&unix.EV_EOF != 0 }
 
 // setInterest brings the filters in line with what c wants, except that a read
-// filter stays once it is there.
+// filter stays once it is there: gnet's poller cannot drop one. Events on a paused
+// conn are ignored until Resume.
 func (l *Loop) setInterest(c *Conn, want flags) error {
 	have := c.flags & (flagReadOn | flagWriteOn)
 	l.attachment.FD = int(c.fd)

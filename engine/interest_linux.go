@@ -5,10 +5,6 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// edgeTriggered: each arrival is reported once. It spares the kernel to look, with
-// every wait, at each socket that the wait before reported.
-const edgeTriggered = true
-
 // hasEnded reports that an event tells of the peer's FIN.
 func hasEnded(ev netpoll.IOEvent, _ netpoll.IOFlags) bool { return ev&unix.EPOLLRDHUP != 0 }
 

@@ -4,6 +4,10 @@ package engine
 
 import "syscall"
 
+// edgeTriggered: each arrival is reported once. It spares the kernel to look, with
+// every wait, at each socket that the wait before reported.
+const edgeTriggered = true
+
 // readsPerTurn bounds the reads of one event.
 const readsPerTurn = 4
 

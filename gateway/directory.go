@@ -29,23 +29,26 @@ func makeDirectory(g *Gateway, s *service) error {
 	s.http = func(a *conf.Accept) (http.Handler, error) {
 		o := o
 		o.Prefix = a.URI.Path
-		h, err := directory.New(o)
-		switch {
-		case errors.Is(err, fs.ErrNotExist):
-			return &missing{o: o, keepQuery: s.conf.AcceptOptions.KeepQuery}, nil
-		case err != nil || s.conf.AcceptOptions.KeepQuery:
-			return h, err
+		open := func() (http.Handler, error) {
+			h, err := directory.New(o)
+			if err != nil || s.conf.AcceptOptions.KeepQuery {
+				return h, err
+			}
+			return withoutQuery(h), nil
 		}
-		return withoutQuery(h), nil
+		h, err := open()
+		if errors.Is(err, fs.ErrNotExist) {
+			return &missing{open: open}, nil
+		}
+		return h, err
 	}
 	return nil
 }
 
 // A missing directory answers 404 until it is there.
 type missing struct {
-	o         directory.Options
-	keepQuery bool
-	found     atomic.Pointer[http.Handler]
+	open  func() (http.Handler, error)
+	found atomic.Pointer[http.Handler]
 }
 
 // ServeHTTP implements [http.Handler].
@@ -54,14 +57,10 @@ func (m *missing) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 		(*h).ServeHTTP(rw, r)
 		return
 	}
-	d, err := directory.New(m.o)
+	h, err := m.open()
 	if err != nil {
 		page(rw, http.StatusNotFound)
 		return
-	}
-	var h http.Handler = d
-	if !m.keepQuery {
-		h = withoutQuery(d)
 	}
 	m.found.Store(&h)
 	h.ServeHTTP(rw, r)

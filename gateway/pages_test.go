@@ -21,6 +21,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/kzfast/kzfast/wsproto/wse"
 )
 
 // A directory with several accepts serves the same files below each path.
@@ -261,7 +263,8 @@ func TestQueryMethod(t *testing.T) {
 		if origin != "" {
 			r.Header.Set("X-Origin", origin)
 		}
-		if !emulateMethod(r) || r.Method != want {
+		params, _ := wse.ParseParams([]byte(r.URL.RawQuery))
+		if !emulateMethod(r, &params) || r.Method != want {
 			t.Errorf("origin %q: %s, want %s", origin, r.Method, want)
 		}
 	}

@@ -111,11 +111,12 @@ func (w *web) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 	if w.g.shape.Server != "" {
 		rw.Header().Set("Server", w.g.shape.Server)
 	}
-	if !emulateMethod(r) {
+	params, _ := wse.ParseParams([]byte(r.URL.RawQuery))
+	if !emulateMethod(r, &params) {
 		deny(rw, http.StatusForbidden)
 		return
 	}
-	wrap(rw, r, w.g.handlers[route])
+	wrap(rw, r, &params, w.g.handlers[route])
 }
 
 // A visit is a connection that a loop has handed over. It belongs to the
@@ -167,8 +168,8 @@ func singleSlashes(path string) []byte {
 // front of the path, or a token in the query (spec/protocol.md §0, §1.8). It
 // reports false when the client has no right to the former. The token counts
 // with an X-Origin only: without, any page's image could delete (ADR 0010).
-func emulateMethod(r *http.Request) bool {
-	if params, _ := wse.ParseParams([]byte(r.URL.RawQuery)); params.Method != "" && header(r, "X-Origin") != nil {
+func emulateMethod(r *http.Request, params *wse.Params) bool {
+	if params.Method != "" && header(r, "X-Origin") != nil {
 		r.Method = params.Method
 	}
 	method, rest, found := origin.ParseMethodPath([]byte(r.URL.Path))

@@ -62,6 +62,19 @@ func roundTrip(c net.Conn, text string) bool {
 	return err == nil && string(got) == text
 }
 
+// servedAgain waits until a new connection is echoed.
+func servedAgain(t *testing.T, at string) {
+	t.Helper()
+	eventually(t, "connections are served again", func() bool {
+		c, err := net.Dial("tcp", at)
+		if err != nil {
+			return false
+		}
+		defer c.Close()
+		return roundTrip(c, "again")
+	})
+}
+
 // A tcp accept whose back end is gone refuses connections, and takes them when
 // it is back; what was connected goes on. So it does the second time.
 func TestWithdrawnTCP(t *testing.T) {
@@ -98,14 +111,7 @@ func TestWithdrawnTCP(t *testing.T) {
 			}
 		}
 		back.start()
-		eventually(t, "connections are served again", func() bool {
-			c, err := net.Dial("tcp", at)
-			if err != nil {
-				return false
-			}
-			defer c.Close()
-			return roundTrip(c, "again")
-		})
+		servedAgain(t, at)
 	}
 }
 
@@ -129,14 +135,7 @@ func TestWithdrawnTaken(t *testing.T) {
 		t.Error("listening at an address that somebody has")
 	}
 	thief.Close()
-	eventually(t, "connections are served again", func() bool {
-		c, err := net.Dial("tcp", at)
-		if err != nil {
-			return false
-		}
-		defer c.Close()
-		return roundTrip(c, "again")
-	})
+	servedAgain(t, at)
 }
 
 // A withdrawn service does not come back to a gateway that stops.

@@ -17,8 +17,7 @@ import (
 // needs which cannot see a status or headers (spec/protocol.md §1.9). Such
 // clients are known by their X-Origin header, or send their request in an
 // envelope as well.
-func wrap(rw http.ResponseWriter, r *http.Request, h http.Handler) {
-	params, _ := wse.ParseParams([]byte(r.URL.RawQuery))
+func wrap(rw http.ResponseWriter, r *http.Request, params *wse.Params, h http.Handler) {
 	via := httpxe.Detect([]byte(r.Method), []byte(r.Header.Get("Content-Type")), params.RequestType, r.Header.Get("X-Origin") != "")
 	if via == httpxe.Plain || r.Header.Get("Upgrade") != "" {
 		h.ServeHTTP(rw, r)

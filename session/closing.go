@@ -54,11 +54,7 @@ func (s *WebSocket) onClose(payload []byte) {
 		return
 	}
 	if s.state == stateOpen {
-		if len(payload) == 0 {
-			s.writeClose(wsproto.CodeNoStatus, nil)
-		} else {
-			s.writeClose(code, reason)
-		}
+		s.writeClose(code, reason)
 	}
 	s.finish(code, reason)
 	s.t.Close()
